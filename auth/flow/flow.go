@@ -1,0 +1,140 @@
+// Package flow is the login as a pure function: what may happen next, and what follows from it.
+//
+// A [Flow] holds facts only: its goal, the account it is about, what has been proven and when. The next
+// step is never stored; it is computed as the first requirement of the [Policy] that the facts do not
+// meet. [Step] applies one [Event] and returns the new facts with the [Effect]s to carry out; [Next] says
+// what may come next. The caller (the shell, auth.Service) owns the clock, the stores and every secret;
+// it carries out the effects and hands their results back as events.
+//
+// What this package guarantees, and its exploration shows for every policy, kind of account and order of
+// events:
+//
+//   - [IssueSession] comes from one place, and only when nothing is unmet;
+//   - no session for an account that is invited, disabled or locked, nor for a decoy;
+//   - every proof that counts is of the account that the session is for;
+//   - an organisation's sign-in rule holds on every path;
+//   - before a first proof, nothing that [Next] returns or Step asks for depends on the account;
+//   - every path ends, and refused proofs are bounded.
+//
+// What it does not do: it keeps no counters that outlive a flow (TakeAttempt asks for them), it does not
+// know what a password is, and it does not tell the time.
+//
+// # Transitions
+//
+// A phase is computed as well. The table lists, for each phase, the events that are accepted in it and
+// the phases that can follow. Whatever is not in it is refused and changes nothing.
+//
+//	(table)
+package flow
+
+import (
+	"slices"
+	"time"
+)
+
+// Flow is the facts of one flow. The zero value has not begun. A Flow is a value: Step never changes the
+// one it is given. It holds no secret, but it does hold an address.
+type Flow struct {
+	Goal       Goal      `json:"goal"`
+	Target     Target    `json:"target,omitzero"`
+	Acting     string    `json:"acting,omitempty"` // the session that began it
+	Identifier string    `json:"identifier,omitempty"`
+	Typed      string    `json:"typed,omitempty"`
+	Subject    Subject   `json:"subject,omitzero"`
+	Known      bool      `json:"known,omitempty"`
+	Proofs     []Proof   `json:"proofs,omitempty"`
+	Challenge  Challenge `json:"challenge,omitzero"`
+	Verdict    Verdict   `json:"verdict,omitempty"`
+	Choices    Choices   `json:"choices,omitzero"`
+	ReturnTo   string    `json:"return_to,omitempty"`
+	Failures   int       `json:"failures,omitempty"`
+	Changed    bool      `json:"changed,omitempty"` // the goal's change, or its acceptance, is done
+	Last       Refusal   `json:"last,omitzero"`     // why the last try was refused
+	Outcome    Outcome   `json:"outcome,omitempty"`
+	Begun      time.Time `json:"begun"`
+	Touched    time.Time `json:"touched"`
+
+	await Effect // the effect whose result is due; never stored, since no request ends while one is
+	claim Proof  // a proof whose account is being looked up
+}
+
+// Challenge is what is out with the person: a mailed code, a ceremony, a stay at a provider. The zero
+// value is none.
+type Challenge struct {
+	Method     Method    `json:"method,omitzero"`
+	Connection string    `json:"connection,omitempty"`
+	At         time.Time `json:"at,omitzero"`
+	Tries      int       `json:"tries,omitempty"`
+}
+
+// Outcome is how a flow ended. The zero value is open.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Open      Outcome = iota
+	Granted           // a session was issued
+	Completed         // the goal is reached, and it yields no session
+	Ended             // it leads nowhere: Last says why
+)
+
+// Phase sums up where a flow stands. It is computed, never stored.
+type Phase uint8
+
+// The phases.
+const (
+	New         Phase = iota // not begun
+	Identifying              // the account is not known yet
+	Proving                  // a proof is due
+	Providing                // something else is due: a new password, a factor, a handoff's acceptance
+	Working                  // an effect's result is due
+	Closed                   // granted, completed or ended
+)
+
+var phaseNames = [...]string{"new", "identifying", "proving", "providing", "working", "closed"}
+
+// String returns the phase's stable code.
+func (p Phase) String() string { return phaseNames[min(int(p), len(phaseNames)-1)] }
+
+// MarshalText returns the phase's stable code.
+func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// PhaseOf returns where the flow stands under the policy.
+func PhaseOf(p Policy, f Flow, now time.Time) Phase {
+	switch {
+	case f.Goal == 0:
+		return New
+	case f.Outcome != Open || expired(p, f, now):
+		return Closed
+	case f.await != nil:
+		return Working
+	}
+	switch unmet(p, f, now) {
+	case Identification:
+		return Identifying
+	case PasswordChange, NewFactor, ExternalIdentity, Acceptance:
+		return Providing
+	}
+	return Proving
+}
+
+// expired reports whether the flow waited too long after its last step or took too long in all. A clock
+// that was set back does not make it younger than its own beginning.
+func expired(p Policy, f Flow, now time.Time) bool {
+	return now.Sub(f.Touched) >= p.Limits.Idle || now.Sub(f.Begun) >= p.Limits.Total
+}
+
+func (c Challenge) open(p Policy, now time.Time) bool {
+	return c.Method != 0 && now.Sub(c.At) < p.Limits.Challenge && c.Tries < p.Limits.Tries
+}
+
+func (f Flow) clone() Flow {
+	f.Proofs = slices.Clone(f.Proofs)
+	return f
+}
+
+// proven reports whether anything was proven in the flow or brought by its session. A trusted device
+// proves nothing by itself.
+func (f Flow) proven() bool {
+	return slices.ContainsFunc(f.Proofs, func(p Proof) bool { return p.Method != TrustedDevice })
+}

@@ -1,0 +1,229 @@
+package flow
+
+import "time"
+
+// Need is the first requirement that is not met. The zero value means that nothing is.
+type Need uint8
+
+// The needs, in the order in which a sign-in meets them.
+const (
+	NoNeed         Need = iota
+	Identification      // which account it is about
+	FirstFactor         // a first proof, of those that Entry offers
+	Address             // proof of the mailbox, by a mailed code or link
+	Judgement           // the host's verdict on the risk
+	Organisation        // a proof from the organisation's own identity provider
+	SecondFactor        // a second, distinct factor
+	DeviceCheck         // a mailed code, because the device is not trusted (login verification)
+	FreshProof          // a proof that is fresh and strong enough for the target
+	FreshPassword       // the present password, before it is replaced
+	PasswordChange      // a new password
+	NewFactor           // a new second factor
+	ExternalIdentity    // the external identity to connect
+	Acceptance          // the handoff taken
+	Completion          // the change that the goal is for
+	Impossible          // nothing that the account has can meet what is due
+)
+
+var needNames = [...]string{
+	"none", "identification", "first-factor", "address", "judgement", "organisation", "second-factor", "verification",
+	"fresh-proof", "fresh-password", "new-password", "new-factor", "external-identity", "acceptance", "completion", "impossible",
+}
+
+// String returns the need's stable code.
+func (n Need) String() string { return needNames[min(int(n), len(needNames)-1)] }
+
+// MarshalText returns the need's stable code.
+func (n Need) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// unmet returns the first requirement of the policy that the facts do not meet. It is the only place that
+// decides what is due; Next shows its answer and Step obeys it.
+func unmet(p Policy, f Flow, now time.Time) Need {
+	if f.Subject.Account == "" {
+		return Identification
+	}
+	switch f.Goal {
+	case SignIn:
+		return unmetSignIn(p, f, now)
+	case SignUp, Recovery, Activation:
+		return unmetByMail(p, f)
+	case Handoff:
+		return unmetHandoff(p, f, now)
+	default:
+		return unmetBySession(p, f, now)
+	}
+}
+
+func unmetSignIn(p Policy, f Flow, now time.Time) Need {
+	r := p.Rules
+	level := AssuranceOf(f.Proofs)
+	second := level < AAL2 && !(r.TrustSparesFactor && proves(f.Proofs, TrustedDevice))
+	enrolled := f.Subject.Enrolled.And(secondFactors) != 0
+	switch {
+	case !provesAny(f.Proofs, firstFactors):
+		return FirstFactor
+	case r.Risk && f.Verdict == RiskUnasked:
+		return Judgement
+	case r.Connection != "" && !provesConnection(f.Proofs, r.Connection):
+		return Organisation
+	case second && enrolled && r.SecondFactor != Never:
+		return orImpossible(SecondFactor, p, f, now)
+	case verificationDue(r, f, level):
+		return DeviceCheck
+	case f.Subject.Compromised && proves(f.Proofs, Password):
+		return PasswordChange
+	case second && r.SecondFactor == Always:
+		return NewFactor
+	}
+	return NoNeed
+}
+
+// verificationDue applies S4: a code by mail after a password from an untrusted device, or whenever the
+// host doubts. A second factor, a passkey or the organisation's word in the same sign-in takes its place.
+func verificationDue(r Rules, f Flow, level Assurance) bool {
+	if level >= AAL2 || provesAny(f.Proofs, MethodsOf(MailCode, Passkey, SSO)) {
+		return false
+	}
+	if f.Verdict == RiskVerify {
+		return true
+	}
+	if proves(f.Proofs, TrustedDevice) {
+		return false
+	}
+	if proves(f.Proofs, Password) {
+		return r.Verification >= VerifyPassword
+	}
+	return r.Verification >= VerifyPasswordAndSocial
+}
+
+// unmetByMail serves the goals that begin in a mailbox. Mail opens the door to a new credential but is no
+// factor: an account that has a second one is asked for it before its password changes (ASVS 6.4.3).
+func unmetByMail(p Policy, f Flow) Need {
+	r := p.Rules
+	switch {
+	case !provesAny(f.Proofs, MethodsOf(MailCode, MailLink)):
+		return Address
+	case f.Changed:
+		return NoNeed
+	case f.Goal == Recovery && r.Connection != "":
+		return Impossible // a password would be of no use: the organisation demands its own sign-in
+	case f.Goal == Activation && r.Connection != "" && !provesConnection(f.Proofs, r.Connection):
+		return Organisation
+	case f.Goal == Activation && r.Connection != "":
+		return Completion
+	case f.Goal == Recovery && f.Subject.Enrolled.And(secondFactors) != 0 && !provesAny(f.Proofs, secondFactors.With(Approval)):
+		return SecondFactor
+	}
+	return PasswordChange
+}
+
+func unmetHandoff(p Policy, f Flow, now time.Time) Need {
+	if need := unmetTarget(p, f, f.Target, now); need != NoNeed {
+		return need
+	}
+	if !f.Changed {
+		return Acceptance
+	}
+	return NoNeed
+}
+
+func unmetBySession(p Policy, f Flow, now time.Time) Need {
+	if f.Changed && f.Goal != StepUp {
+		return NoNeed
+	}
+	target := effectiveTarget(p, f)
+	if need := unmetTarget(p, f, target, now); need != NoNeed {
+		return need
+	}
+	switch f.Goal {
+	case Linking:
+		return ExternalIdentity
+	case Enrolment:
+		if f.Target.Enrol != Password {
+			return NewFactor
+		}
+		// A session alone must not replace a password: the present one is asked for (ASVS 6.2.3).
+		if f.Subject.Enrolled.Has(Password) && !proves(freshProofs(0, f.Proofs, now), Password) {
+			return FreshPassword
+		}
+		return PasswordChange
+	}
+	return NoNeed
+}
+
+// effectiveTarget is what the goal asks for: a change of credentials demands a fresh proof at the highest
+// level the account can reach (ASVS 7.5.1), whatever the caller wanted.
+func effectiveTarget(p Policy, f Flow) Target {
+	if f.Goal == StepUp || f.Goal == Handoff {
+		return f.Target
+	}
+	return Target{Assurance: max(top(f.Subject), AAL1), MaxAge: p.Limits.Fresh}
+}
+
+func unmetTarget(p Policy, f Flow, t Target, now time.Time) Need {
+	if t.Assurance == 0 && t.Methods == 0 {
+		return NoNeed
+	}
+	fresh := freshProofs(t.MaxAge, f.Proofs, now)
+	if p.Rules.Connection != "" && !provesConnection(fresh, p.Rules.Connection) {
+		return Organisation // proving again who one is, is a sign-in that is due
+	}
+	if Meets(t, f.Proofs, now) {
+		return NoNeed
+	}
+	if targetOptions(t, f, now) != 0 {
+		return FreshProof
+	}
+	if f.Goal == StepUp && t.Assurance == AAL2 && AssuranceOf(fresh) == AAL1 && top(f.Subject) < AAL2 && t.Methods&^f.Subject.Enrolled == 0 {
+		return NewFactor // the account has none that could; enrolling one is a step of the step-up
+	}
+	return Impossible
+}
+
+// targetOptions returns the enrolled methods that bring the proofs closer to the target.
+func targetOptions(t Target, f Flow, now time.Time) Methods {
+	fresh := freshProofs(t.MaxAge, f.Proofs, now)
+	var missing Methods
+	for _, m := range t.Methods.And(f.Subject.Enrolled).List() {
+		if !proves(fresh, m) {
+			missing = missing.With(m)
+		}
+	}
+	if AssuranceOf(fresh) < t.Assurance {
+		missing |= raises(fresh, f.Subject.Enrolled, f.Subject.VerifyingPasskey)
+	}
+	return missing.And(firstFactors | secondFactors)
+}
+
+func orImpossible(n Need, p Policy, f Flow, now time.Time) Need {
+	if options(n, p, f, now) == 0 {
+		return Impossible
+	}
+	return n
+}
+
+// options returns the methods that can meet the need. Before a first proof they come from Entry alone.
+func options(n Need, p Policy, f Flow, now time.Time) Methods {
+	switch n {
+	case FirstFactor:
+		return p.Entry.Methods
+	case SecondFactor:
+		if f.Goal == Recovery {
+			return f.Subject.Enrolled.And(secondFactors).With(Approval)
+		}
+		set := secondFactors.With(Password)
+		return raises(f.Proofs, f.Subject.Enrolled.And(set), f.Subject.VerifyingPasskey)
+	case FreshProof:
+		return targetOptions(effectiveTarget(p, f), f, now)
+	case FreshPassword:
+		return MethodsOf(Password)
+	case DeviceCheck:
+		return MethodsOf(MailCode)
+	case Address:
+		if f.Goal == SignUp {
+			return MethodsOf(MailCode)
+		}
+		return MethodsOf(MailLink)
+	}
+	return 0
+}

@@ -1,0 +1,294 @@
+package flow
+
+import (
+	"slices"
+	"time"
+)
+
+// Step applies e to f as of now. On an error the returned Flow equals f and there are no effects: a
+// *[DeniedError] says that the event is not offered now, an *[UnexpectedEventError] that a result came that
+// nothing asked for. At most the last effect asks for a result; the shell carries out the effects in order
+// and calls Step with that result, in the same request. Step is pure and safe for concurrent use.
+func Step(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
+	if f.await != nil {
+		return stepResult(p, f, e, now)
+	}
+	switch e := e.(type) {
+	case Begin:
+		return stepBegin(p, f, e, now)
+	case Resume:
+		return stepResume(p, f, e, now)
+	case Identify, Submit, Ask, Depart, Return, NewPassword, Enrol, Accept, Restart, Cancel:
+		return stepPerson(p, f, e, now)
+	}
+	return f, nil, &UnexpectedEventError{PhaseOf(p, f, now), e}
+}
+
+// run is one Step in progress: the facts being changed and the effects so far.
+type run struct {
+	p       Policy
+	f       Flow
+	now     time.Time
+	effects []Effect
+}
+
+func (r *run) tell(e Effect) { r.effects = append(r.effects, e) }
+
+// ask is the last effect of a step: the flow waits for its result.
+func (r *run) ask(e Effect) {
+	r.f.await = e
+	r.tell(e)
+}
+
+func (r *run) done() (Flow, []Effect, error) { return r.f, r.effects, nil }
+
+// end closes the flow without its goal.
+func (r *run) end(reason Reason) {
+	r.f.Outcome = Ended
+	r.f.Last = Refusal{Reason: reason}
+	r.tell(Audit{What: FlowEnded, Reason: reason})
+}
+
+func stepBegin(p Policy, f Flow, e Begin, now time.Time) (Flow, []Effect, error) {
+	if f.Goal != 0 {
+		return f, nil, &UnexpectedEventError{PhaseOf(p, f, now), e}
+	}
+	if refusal := refuseBegin(p, e); refusal != nil {
+		return f, nil, refusal
+	}
+	r := &run{p: p, now: now}
+	r.f = Flow{Goal: e.Goal, Target: e.Target, ReturnTo: e.ReturnTo, Begun: now, Touched: now, Choices: Choices{Keep: e.Keep}}
+	r.tell(Audit{What: FlowBegun})
+	if !e.Goal.ByStranger() {
+		r.f.Acting, r.f.Subject, r.f.Known = e.Acting.Session, e.Acting.Subject, e.Acting.Known
+		for _, proof := range e.Acting.Proofs {
+			proof.Inherited = true
+			r.f.Proofs = append(r.f.Proofs, proof)
+		}
+		r.trust(e.Acting.Trusted)
+		r.advance()
+	}
+	return r.done()
+}
+
+// refuseBegin says why the flow cannot begin: a goal that strangers may not have, an account that is
+// closed, a session whose proofs are of somebody else, a level that does not exist.
+func refuseBegin(p Policy, e Begin) *DeniedError {
+	if e.Goal < SignIn || e.Goal > Handoff {
+		return Deny(NotOffered)
+	}
+	if e.Goal.ByStranger() {
+		if e.Goal == SignUp && !p.Entry.SignUp || e.Goal == Recovery && !p.Entry.Recovery {
+			return Deny(NotOffered)
+		}
+		return nil
+	}
+	a := e.Acting
+	foreign := func(proof Proof) bool { return proof.Account != a.Subject.Account }
+	switch {
+	case a.Session == "" || a.Subject.Account == "" || a.Subject.Decoy:
+		return Deny(SessionRequired)
+	case a.Subject.Status != Active || slices.ContainsFunc(a.Proofs, foreign):
+		return Deny(SessionRequired)
+	case e.Target.Assurance > AAL2:
+		return Deny(AssuranceShort)
+	case e.Goal == Enrolment && !enrollable.Has(e.Target.Enrol):
+		return Deny(NotOffered)
+	}
+	return nil
+}
+
+// stepResume brings the subject up to date. Once something was proven, a change of the account's security
+// epoch ends the flow: what was proven before a change of password or factor is not proof after it.
+// Before that, the new facts are simply taken over; ending the flow would tell a stranger that there is
+// an account whose owner just changed something.
+func stepResume(p Policy, f Flow, e Resume, now time.Time) (Flow, []Effect, error) {
+	if f.Goal == 0 || f.Subject.Account == "" {
+		return f, nil, &UnexpectedEventError{PhaseOf(p, f, now), e}
+	}
+	if PhaseOf(p, f, now) == Closed {
+		return f, nil, nil
+	}
+	r := &run{p: p, f: f.clone(), now: now}
+	old := f.Subject
+	if f.proven() && (e.Subject.Account != old.Account || e.Subject.Decoy != old.Decoy || e.Subject.Epochs.Security != old.Epochs.Security || r.barred(e.Subject)) {
+		r.end(Stale)
+		return r.done()
+	}
+	r.f.Subject, r.f.Known = e.Subject, e.Known
+	r.trust(e.Trusted)
+	return r.done()
+}
+
+// barred reports whether the goal is closed to an account of this standing.
+func (r *run) barred(s Subject) bool {
+	switch r.f.Goal {
+	case SignUp:
+		return false // there is no account yet
+	case Activation:
+		return s.Status != Invited
+	case Recovery:
+		return s.Status != Active && s.Status != Locked
+	}
+	return s.Status != Active
+}
+
+// trust records whether this browser is trusted by the subject.
+func (r *run) trust(trusted bool) {
+	r.f.Proofs = slices.DeleteFunc(r.f.Proofs, func(p Proof) bool { return p.Method == TrustedDevice })
+	if trusted && !r.f.Subject.Decoy {
+		r.f.Proofs = append(r.f.Proofs, Proof{Method: TrustedDevice, At: r.now, Account: r.f.Subject.Account})
+	}
+}
+
+// stepPerson applies what the person did, if it is among the actions that Next offers.
+func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
+	switch PhaseOf(p, f, now) {
+	case New:
+		return f, nil, &UnexpectedEventError{New, e}
+	case Closed:
+		return f, nil, closedRefusal(f)
+	}
+	if !offered(actions(p, f, now), e) {
+		return f, nil, Deny(NotOffered)
+	}
+	r := &run{p: p, f: f.clone(), now: now}
+	r.f.Touched = now
+	r.f.Last = Refusal{}
+	switch e := e.(type) {
+	case Identify:
+		r.identify(e)
+	case Submit:
+		r.submit(e)
+	case Ask:
+		r.challenge(e.Method)
+	case Depart:
+		r.ask(MakeChallenge{Method: e.Method, Connection: e.Connection})
+	case Return:
+		r.ask(CheckProof{Method: e.Method, Connection: e.Connection})
+	case NewPassword:
+		r.f.Choices.EndOthers = e.EndOthers
+		r.ask(ReviewPassword{})
+	case Enrol:
+		r.f.Choices.EndOthers = e.EndOthers
+		r.ask(Commit{Change: StoreFactor, Method: e.Method, EndOthers: e.EndOthers})
+	case Accept:
+		r.f.Changed = true
+		r.advance()
+	case Restart:
+		r.restart()
+	case Cancel:
+		r.end(Cancelled)
+	}
+	return r.done()
+}
+
+func closedRefusal(f Flow) *DeniedError {
+	if f.Outcome == Open {
+		return Deny(Expired)
+	}
+	return Deny(Stale)
+}
+
+func (r *run) identify(e Identify) {
+	r.f.Identifier, r.f.Typed = e.Identifier, e.Typed
+	r.f.Choices.Keep = r.f.Choices.Keep || e.Keep
+	r.ask(FindSubject{Identifier: e.Identifier})
+}
+
+// submit takes an attempt from the account's counters before a guess is looked at, so that parallel
+// guesses cannot outrun the count.
+func (r *run) submit(e Submit) {
+	r.f.Choices.Trust = r.f.Choices.Trust || e.Trust
+	if e.Method.Guessable() {
+		r.ask(TakeAttempt{Method: e.Method})
+		return
+	}
+	r.ask(CheckProof{Method: e.Method})
+}
+
+// challenge makes a new challenge unless the last mail is too recent (a mailbox must not be flooded).
+func (r *run) challenge(m Method) {
+	next := r.f.Challenge.At.Add(r.p.Limits.Resend)
+	mailed := m == MailCode || m == MailLink
+	if mailed && r.f.Challenge.Method == m && r.now.Before(next) {
+		r.f.Last = Refusal{Reason: TooSoon, RetryAt: next}
+		return
+	}
+	r.ask(MakeChallenge{Method: m})
+}
+
+// restart forgets the account but not the failures: going back must not buy new guesses.
+func (r *run) restart() {
+	f := r.f
+	r.f = Flow{
+		Goal: f.Goal, Target: f.Target, ReturnTo: f.ReturnTo, Failures: f.Failures,
+		Choices: Choices{Keep: f.Choices.Keep}, Begun: f.Begun, Touched: r.now,
+	}
+}
+
+// advance looks for what is due and asks for whatever needs no person: the host's verdict, the code that
+// has to be mailed, the change that the goal is for, and, when nothing is unmet, the end of the flow.
+func (r *run) advance() {
+	switch unmet(r.p, r.f, r.now) {
+	case NoNeed:
+		r.finish()
+	case Judgement:
+		r.ask(AssessRisk{})
+	case DeviceCheck:
+		r.send(MailCode)
+	case Address:
+		r.send(options(Address, r.p, r.f, r.now).List()[0])
+	case Completion:
+		r.ask(r.commit())
+	case Impossible:
+		r.end(r.impossible())
+	}
+}
+
+func (r *run) send(m Method) {
+	if r.f.Challenge.Method != m || !r.f.Challenge.open(r.p, r.now) {
+		r.ask(MakeChallenge{Method: m})
+	}
+}
+
+func (r *run) impossible() Reason {
+	if r.f.Goal == Recovery {
+		return OrganisationRequired
+	}
+	return AssuranceShort
+}
+
+// finish is the one exit. Goals that begin in a mailbox never end in a session (ASVS 6.4.3); the others do.
+func (r *run) finish() {
+	switch r.f.Goal {
+	case SignUp, Recovery, Activation:
+		r.f.Outcome = Completed
+		r.tell(Audit{What: GoalReached})
+		return
+	}
+	if r.f.Subject.Decoy || r.f.Subject.Status != Active {
+		r.end(AccountUnavailable) // cannot be reached; stands here so that no later change can reach past it
+		return
+	}
+	r.ask(IssueSession{
+		Account: r.f.Subject.Account, Epochs: r.f.Subject.Epochs, Proofs: slices.Clone(r.f.Proofs),
+		Assurance: AssuranceOf(r.f.Proofs), Keep: r.f.Choices.Keep, Trust: r.f.Choices.Trust, Replaces: r.f.Acting,
+	})
+}
+
+// commit is the change that the goal is for.
+func (r *run) commit() Commit {
+	c := Commit{Change: ReplacePassword, EndOthers: r.f.Choices.EndOthers}
+	switch r.f.Goal {
+	case SignUp:
+		c.Change = CreateAccount
+	case Recovery:
+		c.Change = CompleteRecovery
+	case Activation:
+		c.Change = CompleteActivation
+	case Linking:
+		c.Change = LinkIdentity
+	}
+	return c
+}
