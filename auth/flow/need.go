@@ -7,22 +7,22 @@ type Need uint8
 
 // The needs, in the order in which a sign-in meets them.
 const (
-	NoNeed         Need = iota
-	Identification      // which account it is about
-	FirstFactor         // a first proof, of those that Entry offers
-	Address             // proof of the mailbox, by a mailed code or link
-	Judgement           // the host's verdict on the risk
-	Organisation        // a proof from the organisation's own identity provider
-	SecondFactor        // a second, distinct factor
-	DeviceCheck         // a mailed code, because the device is not trusted (login verification)
-	FreshProof          // a proof that is fresh and strong enough for the target
-	FreshPassword       // the present password, before it is replaced
-	PasswordChange      // a new password
-	NewFactor           // a new second factor
-	ExternalIdentity    // the external identity to connect
-	Acceptance          // the handoff taken
-	Completion          // the change that the goal is for
-	Impossible          // nothing that the account has can meet what is due
+	NoNeed           Need = iota
+	Identification        // which account it is about
+	FirstFactor           // a first proof, of those that Entry offers
+	Address               // proof of the mailbox, by a mailed code or link
+	Judgement             // the host's verdict on the risk
+	Organisation          // a proof from the organisation's own identity provider
+	SecondFactor          // a second, distinct factor
+	DeviceCheck           // a mailed code, because the device is not trusted (login verification)
+	FreshProof            // a proof that is fresh and strong enough for the target
+	FreshPassword         // the present password, before it is replaced
+	PasswordChange        // a new password
+	NewFactor             // a new second factor
+	ExternalIdentity      // the external identity to connect
+	Acceptance            // the handoff taken
+	Completion            // the change that the goal is for
+	Impossible            // nothing that the account has can meet what is due
 )
 
 var needNames = [...]string{

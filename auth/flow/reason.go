@@ -11,33 +11,33 @@ type Reason uint8
 
 // The reasons.
 const (
-	BadCredentials     Reason = iota + 1 // unknown address, wrong password, closed account: deliberately one reason
-	WrongCode                            // the code is wrong, used or expired
-	TooManyAttempts                      // wait until RetryAt; without one, reset the password or use another factor
-	TooSoon                              // a code was sent a moment ago; wait until RetryAt
-	Busy                                 // the server is at its limit for password checks; try again at once
-	Expired                              // the flow waited too long; begin again
-	Stale                                // the account or the flow changed meanwhile; begin again
-	NotOffered                           // this action is not among those that may come next
-	NotConnected                         // this external identity belongs to no account; sign in and connect it first
-	WrongPerson                          // the proof is of somebody else than the flow is about
-	IdentityTaken                        // this external identity belongs to another account
-	ProviderFailed                       // the provider did not vouch for the person
-	AccountUnavailable                   // the account is closed; contact support
-	AccountLocked                        // the account was locked just now; reset the password
-	SignInRefused                        // the host's risk rules refuse this sign-in
-	OrganisationRequired                 // the organisation demands its own sign-in
-	PasswordRejected                     // the new password is not acceptable; the problem says why
-	AssuranceShort                       // the account has no factor that reaches what is asked for
-	SessionRequired                      // sign in first
-	StepUpRequired                       // prove again who you are
-	CookieRequired                       // the browser sent no cookie of ours
-	Malformed                            // the request cannot be read
-	Forbidden                            // the request did not come from our own page
-	AddressRejected                      // not an address that can be used
-	AddressTaken                         // the address belongs to another account; only operators are told
-	NotFound                             // there is nothing under this name, for you
-	Cancelled                            // the person gave up
+	BadCredentials       Reason = iota + 1 // unknown address, wrong password, closed account: deliberately one reason
+	WrongCode                              // the code is wrong, used or expired
+	TooManyAttempts                        // wait until RetryAt; without one, reset the password or use another factor
+	TooSoon                                // a code was sent a moment ago; wait until RetryAt
+	Busy                                   // the server is at its limit for password checks; try again at once
+	Expired                                // the flow waited too long; begin again
+	Stale                                  // the account or the flow changed meanwhile; begin again
+	NotOffered                             // this action is not among those that may come next
+	NotConnected                           // this external identity belongs to no account; sign in and connect it first
+	WrongPerson                            // the proof is of somebody else than the flow is about
+	IdentityTaken                          // this external identity belongs to another account
+	ProviderFailed                         // the provider did not vouch for the person
+	AccountUnavailable                     // the account is closed; contact support
+	AccountLocked                          // the account was locked just now; reset the password
+	SignInRefused                          // the host's risk rules refuse this sign-in
+	OrganisationRequired                   // the organisation demands its own sign-in
+	PasswordRejected                       // the new password is not acceptable; the problem says why
+	AssuranceShort                         // the account has no factor that reaches what is asked for
+	SessionRequired                        // sign in first
+	StepUpRequired                         // prove again who you are
+	CookieRequired                         // the browser sent no cookie of ours
+	Malformed                              // the request cannot be read
+	Forbidden                              // the request did not come from our own page
+	AddressRejected                        // not an address that can be used
+	AddressTaken                           // the address belongs to another account; only operators are told
+	NotFound                               // there is nothing under this name, for you
+	Cancelled                              // the person gave up
 )
 
 var reasonNames = [...]string{

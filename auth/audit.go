@@ -1,0 +1,74 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// AuditEvent is one decision. It holds no secret and no address; the account is named by its id.
+type AuditEvent struct {
+	Time      time.Time // UTC, of the service's clock
+	What      string    // stable: "proof-failed", "session-granted", "account-disabled", …
+	Goal      string    // of the flow; empty outside one
+	FlowID    string    // empty outside a flow
+	Account   string    // empty while it is unknown or a decoy
+	Session   string    // the session that acted or came into being
+	Method    string    // of the proof or the change
+	Reason    string    // of a refusal
+	Prefix    string    // of the client's address
+	UserAgent string    // at most 256 bytes
+	Known     bool      // the browser completed a sign-in to the account before
+}
+
+// Keys of the log records and of AuditEvent's fields. They are stable.
+const (
+	logEvent   = "event"
+	logGoal    = "goal"
+	logFlow    = "flow_id"
+	logAccount = "account_id"
+	logSession = "session_id"
+	logMethod  = "method"
+	logReason  = "reason"
+	logPrefix  = "prefix"
+	logAgent   = "user_agent"
+)
+
+// decided records a decision, in the log and in the sink. A sink that fails is logged and changes nothing.
+func (s *Service) decided(ctx context.Context, e AuditEvent) {
+	e.Time = s.now().UTC()
+	level := slog.LevelInfo
+	if e.Reason != "" {
+		level = slog.LevelWarn
+	}
+	s.log.LogAttrs(ctx, level, "decision", e.attrs()...)
+	if s.cfg.Audit == nil {
+		return
+	}
+	if err := s.cfg.Audit.Record(ctx, e); err != nil {
+		s.fault(ctx, "audit sink", err)
+	}
+}
+
+func (e AuditEvent) attrs() []slog.Attr {
+	attrs := []slog.Attr{slog.String(logEvent, e.What)}
+	for _, a := range [...]struct{ key, value string }{
+		{logGoal, e.Goal}, {logFlow, e.FlowID}, {logAccount, e.Account}, {logSession, e.Session},
+		{logMethod, e.Method}, {logReason, e.Reason}, {logPrefix, e.Prefix}, {logAgent, e.UserAgent},
+	} {
+		if a.value != "" {
+			attrs = append(attrs, slog.String(a.key, a.value))
+		}
+	}
+	return attrs
+}
+
+// fault logs an error that nobody outside may see.
+func (s *Service) fault(ctx context.Context, where string, err error) {
+	s.log.LogAttrs(ctx, slog.LevelError, "fault", slog.String("where", where), slog.Any("error", err))
+}
+
+// auditNotice turns a notice of the machine into an event; mail is sent by whoever listens.
+func auditNotice(n flow.Notice) string { return "notice-" + n.String() }

@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+)
+
+// Key is one 256-bit master key with its name. The name is stored beside what the key protects; it must be
+// 1 to 16 letters or digits and must never be used again for another key.
+type Key struct {
+	ID    string
+	Bytes [32]byte
+}
+
+// String returns the key's name only.
+func (k Key) String() string { return "key " + k.ID }
+
+// GoString returns the key's name only.
+func (k Key) GoString() string { return k.String() }
+
+// Format prints the key's name for every verb.
+func (k Key) Format(w fmt.State, _ rune) { _, _ = fmt.Fprint(w, k.String()) }
+
+// Keys are the master keys of an installation: the first is current and makes new things, the others only
+// read what they made before (rotation: put a new key in front, keep the old ones). Every purpose derives
+// its own key by HKDF-SHA-256 (RFC 5869), so that no value made for one purpose is good for another. The
+// zero value has no key, and New refuses it.
+type Keys struct{ list []Key }
+
+// NewKeys returns the keys, the current one first. It reports every problem: none at all, an unusable or a
+// repeated name, a key of zeros only.
+func NewKeys(current Key, older ...Key) (Keys, error) {
+	var problems []error
+	seen := map[string]bool{}
+	list := append([]Key{current}, older...)
+	for i, k := range list {
+		if !validKeyID(k.ID) {
+			problems = append(problems, fmt.Errorf("key %d: the name %q must be 1 to 16 letters or digits", i, k.ID))
+		}
+		if seen[k.ID] {
+			problems = append(problems, fmt.Errorf("key %d: the name %q is used twice", i, k.ID))
+		}
+		seen[k.ID] = true
+		if k.Bytes == [32]byte{} {
+			problems = append(problems, fmt.Errorf("key %d: all bytes are zero", i))
+		}
+	}
+	if len(problems) > 0 {
+		return Keys{}, fmt.Errorf("auth: invalid Keys: %w", errors.Join(problems...))
+	}
+	return Keys{list}, nil
+}
+
+func validKeyID(id string) bool {
+	if len(id) == 0 || len(id) > 16 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// IsZero reports whether there is no key.
+func (k Keys) IsZero() bool { return len(k.list) == 0 }
+
+// Derive returns the keys for one purpose, such as "flow handle". It panics without a key.
+func (k Keys) Derive(purpose string) DerivedKeys {
+	d := DerivedKeys{current: k.list[0].ID, keys: make(map[string][]byte, len(k.list))}
+	for _, master := range k.list {
+		key, err := hkdf.Key(sha256.New, master.Bytes[:], nil, "cardea "+purpose, 32)
+		if err != nil {
+			panic("auth: derive key: " + err.Error()) // only for a length that is out of range
+		}
+		d.keys[master.ID] = key
+	}
+	return d
+}
+
+// DerivedKeys are the keys of one purpose. They are safe for concurrent use.
+type DerivedKeys struct {
+	current string
+	keys    map[string][]byte
+}
+
+// Current returns the name of the key that makes new things.
+func (d DerivedKeys) Current() string { return d.current }
+
+// MAC returns the HMAC-SHA-256 of parts under the named key; ok is false if there is no such key. Each part
+// is preceded by its length, so that no two lists of parts give the same input.
+func (d DerivedKeys) MAC(key string, parts ...string) (sum [32]byte, ok bool) {
+	secret, ok := d.keys[key]
+	if !ok {
+		return sum, false
+	}
+	h := hmac.New(sha256.New, secret)
+	var length [4]byte
+	for _, p := range parts {
+		n := len(p)
+		length = [4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
+		h.Write(length[:])
+		h.Write([]byte(p))
+	}
+	h.Sum(sum[:0])
+	return sum, true
+}
+
+// Check reports whether sum is the MAC of parts under the named key, in constant time.
+func (d DerivedKeys) Check(key string, sum []byte, parts ...string) bool {
+	want, ok := d.MAC(key, parts...)
+	return ok && subtle.ConstantTimeCompare(want[:], sum) == 1
+}

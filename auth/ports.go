@@ -1,0 +1,180 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// The contracts of this file hold for every port: methods may be called concurrently; each is one atomic
+// act that happens wholly or not at all; a method whose context is done returns an error and has changed
+// nothing, or has changed everything; times are compared with the now that is given, never with a clock
+// of the store's own; strings are opaque bytes. Package authtest has a kit that checks each of them.
+
+// Directory is the host's own list of people. The library asks it who there is and keeps nothing in it.
+type Directory interface {
+	// FindByIdentifier returns the account with the normalised identifier, or ErrNotFound.
+	FindByIdentifier(ctx context.Context, identifier string) (Account, error)
+	// FindByID returns the account, or ErrNotFound.
+	FindByID(ctx context.Context, id string) (Account, error)
+	// Create adds the account. It returns ErrTaken if its id or its identifier is in use.
+	Create(ctx context.Context, a Account) error
+	// ChangeIdentifier gives the account another identifier if it still has the one in from. It returns
+	// ErrNotFound, ErrStale if the identifier is not from, and ErrTaken if another account has the new one.
+	ChangeIdentifier(ctx context.Context, id, from, to, display string) error
+}
+
+// AccountStore keeps what the library owns of each account: its standing. It is keyed by the directory's ids.
+type AccountStore interface {
+	// Open begins to keep an account, with both epochs at 1 and the given status and password hash (empty
+	// for none). It returns ErrTaken if the account is kept already.
+	Open(ctx context.Context, id string, status flow.Status, passwordHash string, now time.Time) error
+	// State returns what is kept, or ErrNotFound.
+	State(ctx context.Context, id string) (AccountState, error)
+	// SetStatus sets the status and raises both epochs by one. It returns ErrNotFound, or ErrStale unless
+	// the account stands exactly as in from.
+	SetStatus(ctx context.Context, id string, from Standing, to flow.Status, now time.Time) (flow.Epochs, error)
+	// RaiseEpochs raises each epoch to at least the given one, never lowers one, and returns what they are
+	// then. It returns ErrNotFound.
+	RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error)
+	// Delete forgets everything that is kept of the account; a store that is the directory as well forgets
+	// the account itself. An unknown account is no error.
+	Delete(ctx context.Context, id string) error
+}
+
+// PasswordStore keeps password hashes, beside AccountStore and in the same transactions.
+type PasswordStore interface {
+	// PasswordHash returns the hash, empty if the account has no password or is unknown.
+	PasswordHash(ctx context.Context, id string) (string, error)
+	// ReplacePassword sets the hash, clears the compromised mark and raises the security epoch by one, and
+	// with endSessions the session epoch too. It returns ErrNotFound, or ErrStale unless the account's
+	// epochs are those in from.
+	ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, now time.Time) (flow.Epochs, error)
+	// Rehash replaces the hash old by a stronger one of the same password, and nothing else. It returns
+	// ErrStale unless the hash is old.
+	Rehash(ctx context.Context, id, old, hash string) error
+	// MarkCompromised makes the next sign-in with the password end in its change, and raises the security
+	// epoch by one. It returns ErrNotFound, and ErrStale if the account has no password.
+	MarkCompromised(ctx context.Context, id string, now time.Time) (flow.Epochs, error)
+}
+
+// FlowRecord is one flow between two requests.
+type FlowRecord struct {
+	ID        string
+	Version   uint64   // 1 at first; each save has the next
+	Key       string   // the name of the key that the handles are derived from
+	Browser   [32]byte // SHA-256 of the browser's flow cookie; all zero for a native client
+	Data      []byte   // opaque; at most 16 KiB
+	TouchedAt time.Time
+	ExpiresAt time.Time
+}
+
+// FlowStore keeps flows.
+type FlowStore interface {
+	// Create adds the record. It returns ErrTaken if the id is in use.
+	Create(ctx context.Context, r FlowRecord) error
+	// Load returns the record, or ErrNotFound if there is none that expires after now.
+	Load(ctx context.Context, id string, now time.Time) (FlowRecord, error)
+	// Save replaces the record if its stored version is the one before r.Version; else ErrStale, also if
+	// there is no such record.
+	Save(ctx context.Context, r FlowRecord) error
+	// SweepFlows deletes at most limit records that expired by now and returns how many.
+	SweepFlows(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Bucket is a counter of attempts with its rule. A count falls by one each Leak, and starts again at zero
+// when no attempt was counted for Forget.
+type Bucket struct {
+	Key        string        // what is counted; at most 256 bytes
+	Cap        int           // an attempt is refused at this count; it must be positive
+	Free       int           // from this count on, attempts must wait; zero for never
+	FirstDelay time.Duration // the wait at Free; it doubles with each further one
+	MaxDelay   time.Duration // the longest wait
+	Leak       time.Duration // zero for never
+	Forget     time.Duration // it must be positive
+}
+
+// Taken answers Counters.Take.
+type Taken struct {
+	OK      bool
+	RetryAt time.Time // if not OK: when an attempt may succeed; zero if waiting does not help
+}
+
+// Counters count attempts.
+type Counters interface {
+	// Take counts one attempt in every bucket, or in none if any of them refuses it. A refused attempt
+	// leaves no trace: waiting is not prolonged by those who do not wait. Keys are distinct.
+	Take(ctx context.Context, buckets []Bucket, now time.Time) (Taken, error)
+	// Refund takes one attempt back in each bucket, as if it had not been made. A count does not fall below zero.
+	Refund(ctx context.Context, buckets []Bucket, now time.Time) error
+	// Reset sets counts to zero. Unknown keys are no error.
+	Reset(ctx context.Context, keys ...string) error
+	// SweepCounters deletes at most limit counts that are forgotten by now and returns how many.
+	SweepCounters(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Passwords hashes and judges passwords; package password has the implementation.
+type Passwords interface {
+	// Verify compares password with an encoded hash. An empty hash does the work of a current one and does
+	// not match. Upgrade says that the password matches and that its hash is weaker than new ones. Known
+	// callers use the share that is reserved for them. It returns a *DeniedError (Busy) at the limit.
+	Verify(ctx context.Context, hash string, password Secret, known bool) (match, upgrade bool, err error)
+	// Hash returns the encoded hash of a password. It returns a *DeniedError (Busy) at the limit.
+	Hash(ctx context.Context, password Secret, known bool) (string, error)
+	// Review returns the stable code of what is wrong with a new password, empty if nothing is.
+	Review(ctx context.Context, password Secret, about PasswordContext) (problem string, err error)
+	// Lengths returns the shortest and the longest password accepted, in code points.
+	Lengths(secondFactor bool) (shortest, longest int)
+}
+
+// PasswordContext is what a new password is compared with.
+type PasswordContext struct {
+	Identifier   string
+	Name         string
+	SecondFactor bool // a second factor is mandatory for the account, so a shorter password will do
+}
+
+// Sessions issues and checks sessions; package session has the implementation.
+type Sessions interface {
+	// Issue makes a session, and ends the one it replaces in the same act. It returns ErrStale if the
+	// account no longer stands as in the request, and ErrLimit.
+	Issue(ctx context.Context, r SessionRequest, now time.Time) (IssuedSession, error)
+	// Authenticate returns the live session of a token, or a *DeniedError (SessionRequired).
+	Authenticate(ctx context.Context, token Secret, now time.Time) (Session, error)
+	// List returns the account's live sessions, the last seen first.
+	List(ctx context.Context, account string, now time.Time) ([]Session, error)
+	// End ends one session of the account. An unknown one is ErrNotFound.
+	End(ctx context.Context, account, session string) error
+	// Align brings the account's standing as the sessions know it up to s: epochs only rise, and the status
+	// is taken over unless it is older news. Sessions of an older session epoch end, but for the one named
+	// in keep, which goes on if it was alive. It returns the standing as it is then known.
+	Align(ctx context.Context, account string, s Standing, keep string) (Standing, error)
+	// SweepSessions deletes at most limit sessions that ended by now and returns how many.
+	SweepSessions(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// SessionRequest is what a session is made from.
+type SessionRequest struct {
+	Account   string
+	Standing  Standing // as the flow saw it
+	Proofs    []flow.Proof
+	Assurance flow.Assurance
+	Keep      bool
+	Replaces  string // a session of the same account that ends in the same act; empty for none
+	Client    Client
+}
+
+// Devices recognises browsers that completed a sign-in before; package session has the implementation.
+type Devices interface {
+	// Known reports whether the cookie says, and proves, that this browser completed a sign-in to the account.
+	Known(cookie Secret, account string, now time.Time) bool
+	// Remember returns the cookie with the account added.
+	Remember(cookie Secret, account string, now time.Time) (Secret, error)
+}
+
+// AuditSink receives every decision, beside the log.
+type AuditSink interface {
+	// Record takes one event. It must not block for long; an error is logged and changes nothing.
+	Record(ctx context.Context, e AuditEvent) error
+}
