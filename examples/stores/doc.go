@@ -1,0 +1,2 @@
+// Package stores runs the conformance kits of package authtest against real databases.
+package stores
