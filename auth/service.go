@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -12,105 +13,208 @@ import (
 
 // Service runs the login machine over the host's stores. It is safe for concurrent use. Make one with New.
 type Service struct {
-	cfg    Config
-	log    *slog.Logger
-	now    func() time.Time
-	random io.Reader
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	random   io.Reader
+	returns  *ReturnRule
+	handles  DerivedKeys // purpose "flow handle"
+	decoys   DerivedKeys // purpose "decoy"
+	throttle Throttle
 }
 
-var errUnfinished = errors.New("unfinished")
-
-// New returns a Service, or an error that names every problem of the configuration at once.
-func New(cfg Config) (*Service, error) { return nil, errUnfinished }
-
-// Preview returns what a flow of the goal would offer first. It creates nothing, so that a GET can show it.
+// Preview returns what a flow of the goal would offer first, to a stranger. It creates nothing, so that a
+// GET can show it.
 func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error) {
-	return flow.View{}, errUnfinished
+	entry, err := s.entry(ctx, "")
+	if err != nil {
+		return flow.View{}, err
+	}
+	p := flow.Policy{Entry: entry, Limits: s.cfg.Limits}
+	now := s.now()
+	f, _, err := flow.Step(p, flow.Flow{}, flow.Begin{Goal: goal}, now)
+	if err != nil {
+		return flow.View{}, err
+	}
+	return flow.Next(p, f, now), nil
 }
 
-// Begin begins a flow and, if an identifier is given, takes its first step.
+// Begin begins a flow and, if an identifier is given, takes its first step. It returns a *DeniedError
+// (TooManyAttempts, SessionRequired, NotOffered, AddressRejected) or a fault.
 func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
-	return Progress{}, errUnfinished
+	if r.Client.Browser.IsZero() && !r.Client.Native {
+		return Progress{}, flow.Deny(flow.CookieRequired)
+	}
+	j := &job{s: s, now: s.now(), client: r.Client, inputs: r.Inputs}
+	if err := j.admit(ctx); err != nil {
+		return Progress{}, err
+	}
+	if err := j.create(); err != nil {
+		return Progress{}, err
+	}
+	begin := flow.Begin{Goal: r.Goal, Target: r.Target, ReturnTo: s.returns.Clean(r.ReturnTo), Keep: r.Inputs.Keep}
+	if !r.Goal.ByStranger() {
+		acting, err := j.acting(ctx)
+		if err != nil {
+			return Progress{}, err
+		}
+		begin.Acting = acting
+	}
+	if err := j.drive(ctx, begin); err != nil {
+		return Progress{}, err
+	}
+	if r.Inputs.Identifier != "" {
+		if err := j.act(ctx, "identify"); err != nil {
+			return Progress{}, err
+		}
+	}
+	return j.finish(ctx)
 }
 
 // Continue takes one step. A handle that is one step old is, for 30 seconds, a second look at the current
-// View and does nothing.
+// View and does nothing. A *DeniedError says that nothing was done; if the flow is still there, the Progress
+// beside it shows what may be done (its FlowID is empty if not).
 func (s *Service) Continue(ctx context.Context, r ContinueRequest) (Progress, error) {
-	return Progress{}, errUnfinished
+	j := &job{s: s, now: s.now(), client: r.Client, inputs: r.Inputs}
+	repeated, err := j.open(ctx, r.Handle)
+	if err != nil {
+		return Progress{}, err
+	}
+	if repeated {
+		p, err := j.progress(ctx)
+		p.Repeated = true
+		return p, err
+	}
+	if err := j.resume(ctx); err != nil {
+		return Progress{}, err
+	}
+	waiting := j.flow
+	err = j.act(ctx, r.Action)
+	var denied *DeniedError
+	if errors.As(err, &denied) {
+		j.flow = waiting
+		p, fault := j.progress(ctx)
+		if fault != nil {
+			return Progress{}, fault
+		}
+		return p, denied
+	}
+	if err != nil {
+		return Progress{}, err
+	}
+	return j.finish(ctx)
 }
 
-// Look returns where a flow stands, to the browser that began it, and changes nothing.
+// Look returns where a flow stands, to the browser that began it, and changes nothing. To everyone else
+// the flow does not exist.
 func (s *Service) Look(ctx context.Context, flowID string, c Client) (Progress, error) {
-	return Progress{}, errUnfinished
+	j := &job{s: s, now: s.now(), client: c}
+	if c.Browser.IsZero() {
+		return Progress{}, flow.Deny(flow.CookieRequired)
+	}
+	if err := j.load(ctx, flowID); err != nil {
+		return Progress{}, err
+	}
+	return j.progress(ctx)
 }
 
 // Authenticate returns the live session of a token, or a *DeniedError (SessionRequired).
 func (s *Service) Authenticate(ctx context.Context, token Secret) (Session, error) {
-	return Session{}, errUnfinished
+	if token.IsZero() {
+		return Session{}, flow.Deny(flow.SessionRequired)
+	}
+	return s.cfg.Sessions.Authenticate(ctx, token, s.now())
 }
 
 // Fresh reports whether the session satisfies the target now.
-func (s *Service) Fresh(session Session, t flow.Target) bool { return false }
+func (s *Service) Fresh(session Session, t flow.Target) bool {
+	return flow.Meets(t, session.Proofs, s.now())
+}
 
 // Account returns an account by its id, or ErrNotFound.
 func (s *Service) Account(ctx context.Context, id string) (Account, error) {
-	return Account{}, errUnfinished
+	return s.cfg.Directory.FindByID(ctx, id)
 }
 
 // Sessions lists the live sessions of the acting session's account, the last seen first, the acting one marked.
 func (s *Service) Sessions(ctx context.Context, acting Session) ([]Session, error) {
-	return nil, errUnfinished
+	list, err := s.cfg.Sessions.List(ctx, acting.Account, s.now())
+	for i := range list {
+		list[i].Current = list[i].ID == acting.ID
+	}
+	return list, err
 }
 
 // EndSession ends one session of the acting session's account; another account's is a *DeniedError (NotFound).
 func (s *Service) EndSession(ctx context.Context, acting Session, id string) error {
-	return errUnfinished
+	err := s.cfg.Sessions.End(ctx, acting.Account, id)
+	if errors.Is(err, ErrNotFound) {
+		return flow.Deny(flow.NotFound)
+	}
+	if err == nil {
+		s.decided(ctx, AuditEvent{What: "session-ended", Account: acting.Account, Session: id})
+	}
+	return err
 }
 
 // EndOtherSessions ends all sessions of the account but the acting one.
-func (s *Service) EndOtherSessions(ctx context.Context, acting Session) error { return errUnfinished }
+func (s *Service) EndOtherSessions(ctx context.Context, acting Session) error {
+	return s.endSessions(ctx, acting.Account, acting.ID)
+}
 
-// SignOut ends the acting session.
-func (s *Service) SignOut(ctx context.Context, acting Session) error { return errUnfinished }
+// SignOut ends the acting session. One that has ended already is no error.
+func (s *Service) SignOut(ctx context.Context, acting Session) error {
+	err := s.cfg.Sessions.End(ctx, acting.Account, acting.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	s.decided(ctx, AuditEvent{What: "signed-out", Account: acting.Account, Session: acting.ID})
+	return nil
+}
 
 // PasswordLengths returns the shortest and the longest password that accounts without a mandatory second
 // factor may set, in code points.
-func (s *Service) PasswordLengths() (shortest, longest int) { return 0, 0 }
+func (s *Service) PasswordLengths() (shortest, longest int) { return s.cfg.Passwords.Lengths(false) }
 
-// NewAccount is what CreateAccount makes an account from.
-type NewAccount struct {
-	Identifier string // as typed
-	Name       string
-	Language   string
-	Password   Secret // with one, the account is active; without, it waits for its activation
-}
-
-// CreateAccount adds an account. It returns a *DeniedError: AddressRejected, AddressTaken or PasswordRejected.
-func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, error) {
-	return Account{}, errUnfinished
-}
-
-// DisableAccount closes an account: its sessions, open flows and mailed secrets end.
-func (s *Service) DisableAccount(ctx context.Context, id string) error { return errUnfinished }
-
-// EnableAccount reopens a disabled account. Sessions that ended stay ended.
-func (s *Service) EnableAccount(ctx context.Context, id string) error { return errUnfinished }
-
-// UnlockAccount reopens an account that was locked after a hostile sign-in.
-func (s *Service) UnlockAccount(ctx context.Context, id string) error { return errUnfinished }
-
-// DeleteAccount ends everything that the account has and forgets what the library keeps of it.
-func (s *Service) DeleteAccount(ctx context.Context, id string) error { return errUnfinished }
-
-// MarkPasswordCompromised makes the next sign-in with the password end in its change.
-func (s *Service) MarkPasswordCompromised(ctx context.Context, id string) error { return errUnfinished }
-
-// EndSessions ends all sessions of an account.
-func (s *Service) EndSessions(ctx context.Context, id string) error { return errUnfinished }
-
-// AccountChanged tells the library that the host changed an account behind its back.
-func (s *Service) AccountChanged(ctx context.Context, id string) error { return errUnfinished }
+// sweepLimit bounds one sweep, so that it never holds a store for long.
+const sweepLimit = 1000
 
 // Run sweeps what expired, every minute, until ctx is done; it returns ctx's error. The host calls it in a
 // goroutine of its own. Without it everything works, but stores grow.
-func (s *Service) Run(ctx context.Context) error { return errUnfinished }
+func (s *Service) Run(ctx context.Context) error {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.fault(ctx, "sweep", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// Sweep deletes what expired, once. Hosts that have a scheduler call it instead of Run.
+func (s *Service) Sweep(ctx context.Context) error {
+	now := s.now()
+	var problems []error
+	for _, sweep := range []func(context.Context, time.Time, int) (int, error){
+		s.cfg.Flows.SweepFlows, s.cfg.Counters.SweepCounters, s.cfg.Sessions.SweepSessions,
+	} {
+		for {
+			n, err := sweep(ctx, now, sweepLimit)
+			if err != nil {
+				problems = append(problems, err)
+			}
+			if err != nil || n < sweepLimit {
+				break
+			}
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("auth: sweep: %w", err)
+	}
+	return nil
+}

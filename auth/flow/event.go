@@ -105,8 +105,8 @@ type (
 	// SessionIssued answers IssueSession.
 	SessionIssued struct{}
 
-	// SessionRefused answers IssueSession: the account changed since the flow looked.
-	SessionRefused struct{}
+	// SessionRefused answers IssueSession. Without a reason, the account changed since the flow looked.
+	SessionRefused struct{ Reason Reason }
 )
 
 // Acting is the session that begins a flow.

@@ -133,8 +133,8 @@ func (f Flow) clone() Flow {
 	return f
 }
 
-// proven reports whether anything was proven in the flow or brought by its session. A trusted device
-// proves nothing by itself.
-func (f Flow) proven() bool {
+// Proven reports whether anything was proven in the flow or brought by its session. A trusted device
+// proves nothing by itself. Until then the account must leave no trace in what a stranger sees.
+func (f Flow) Proven() bool {
 	return slices.ContainsFunc(f.Proofs, func(p Proof) bool { return p.Method != TrustedDevice })
 }

@@ -43,7 +43,7 @@ const (
 var reasonNames = [...]string{
 	"", "bad-credentials", "wrong-code", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
 	"not-connected", "wrong-person", "identity-taken", "provider-failed", "account-unavailable", "account-locked",
-	"sign-in-refused", "organisation-required", "password-rejected", "assurance-short", "session-required", "step-up-required",
+	"sign-in-refused", "organisation-required", "password-rejected", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
 	"cookie-required", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",
 }
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -105,7 +106,7 @@ func (r *run) checked(asked CheckProof, e ProofChecked) bool {
 }
 
 func (r *run) namesSubject(m Method) bool {
-	if r.f.proven() {
+	if r.f.Proven() {
 		return false
 	}
 	switch r.f.Goal {
@@ -270,7 +271,7 @@ func (r *run) changed(asked Commit) {
 }
 
 func (r *run) issued(e Event) bool {
-	switch e.(type) {
+	switch e := e.(type) {
 	case SessionIssued:
 		r.f.Outcome = Granted
 		r.tell(Audit{What: SessionGranted})
@@ -282,7 +283,7 @@ func (r *run) issued(e Event) bool {
 		}
 		return true
 	case SessionRefused:
-		r.end(Stale)
+		r.end(cmp.Or(e.Reason, Stale))
 		return true
 	}
 	return false

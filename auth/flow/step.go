@@ -111,7 +111,7 @@ func stepResume(p Policy, f Flow, e Resume, now time.Time) (Flow, []Effect, erro
 	}
 	r := &run{p: p, f: f.clone(), now: now}
 	old := f.Subject
-	if f.proven() && (e.Subject.Account != old.Account || e.Subject.Decoy != old.Decoy || e.Subject.Epochs.Security != old.Epochs.Security || r.barred(e.Subject)) {
+	if f.Proven() && (e.Subject.Account != old.Account || e.Subject.Decoy != old.Decoy || e.Subject.Epochs.Security != old.Epochs.Security || r.barred(e.Subject)) {
 		r.end(Stale)
 		return r.done()
 	}

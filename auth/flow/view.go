@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -28,6 +29,30 @@ type Action struct {
 	event Event // the event it stands for, without its particulars
 }
 
+// Event returns the event that the action stands for, with what the person filled in. Only Identify
+// needs more: the caller sets its identifier.
+func (a Action) Event(c Choices, connection string) Event {
+	switch e := a.event.(type) {
+	case Identify:
+		e.Keep = c.Keep
+		return e
+	case Submit:
+		e.Trust = c.Trust
+		return e
+	case Depart:
+		e.Connection = cmp.Or(e.Connection, connection)
+		return e
+	case NewPassword:
+		e.EndOthers = c.EndOthers
+		return e
+	case Enrol:
+		e.EndOthers = c.EndOthers
+		return e
+	default:
+		return e
+	}
+}
+
 // Input is one field of an action.
 type Input struct {
 	Name     string `json:"name"` // stable: "identifier", "password", "new_password", "code", "keep", …
@@ -44,7 +69,7 @@ func (o Outcome) String() string { return outcomeNames[min(int(o), len(outcomeNa
 func Next(p Policy, f Flow, now time.Time) View {
 	v := View{
 		Goal: f.Goal, Phase: PhaseOf(p, f, now), Outcome: f.Outcome.String(), Address: f.Typed,
-		Actions: []Action{}, ExpiresAt: deadline(p, f),
+		Actions: []Action{}, ExpiresAt: Deadline(p.Limits, f),
 	}
 	last := f.Last
 	if f.Outcome == Open && expired(p, f, now) {
@@ -62,8 +87,9 @@ func Next(p Policy, f Flow, now time.Time) View {
 	return v
 }
 
-func deadline(p Policy, f Flow) time.Time {
-	idle, total := f.Touched.Add(p.Limits.Idle), f.Begun.Add(p.Limits.Total)
+// Deadline returns when the flow expires if nothing more happens in it.
+func Deadline(l Limits, f Flow) time.Time {
+	idle, total := f.Touched.Add(l.Idle), f.Begun.Add(l.Total)
 	if total.Before(idle) {
 		return total
 	}
@@ -207,7 +233,7 @@ func submitAction(m Method, f Flow) Action {
 	default:
 		a.Inputs = []Input{{"code", "secret", true}}
 	}
-	if f.Goal == SignIn && f.proven() && MethodsOf(MailCode, TOTP, HostFactor).Has(m) {
+	if f.Goal == SignIn && f.Proven() && MethodsOf(MailCode, TOTP, HostFactor).Has(m) {
 		a.Inputs = append(a.Inputs, Input{"trust", "flag", false})
 	}
 	return a

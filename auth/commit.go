@@ -1,0 +1,169 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// Two stores take part in a change that raises epochs: the account's, which decides, and the sessions',
+// which mirrors the standing so that a request costs one read. The mirror is raised first. From then on
+// sessions of the old epoch are dead and no flow that looked before can get one, so a crash in between
+// leaves less open than before, never more. If the account then does not follow, realign raises it.
+
+// commit carries out a change of the account.
+func (j *job) commit(ctx context.Context, e flow.Commit) (flow.Event, error) {
+	switch e.Change {
+	case flow.ReplacePassword:
+		return j.replacePassword(ctx, e)
+	case flow.LockAccount:
+		from := Standing{Status: j.flow.Subject.Status, Epochs: j.flow.Subject.Epochs}
+		epochs, err := j.s.setStatus(ctx, j.flow.Subject.Account, from, flow.Locked)
+		if err != nil {
+			return staleOrFault(err)
+		}
+		return flow.Committed{Epochs: epochs}, nil
+	}
+	return nil, fmt.Errorf("auth: nothing carries out %s", e.Change)
+}
+
+// staleOrFault tells an account that changed under the flow from a store that failed.
+func staleOrFault(err error) (flow.Event, error) {
+	if errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound) {
+		return flow.CommitRefused{Refusal: flow.Refusal{Reason: flow.Stale}}, nil
+	}
+	return nil, err
+}
+
+func (j *job) replacePassword(ctx context.Context, e flow.Commit) (flow.Event, error) {
+	subject := j.flow.Subject
+	hash, err := j.s.cfg.Passwords.Hash(ctx, j.inputs.NewPassword, j.flow.Known)
+	if err != nil {
+		return nil, fmt.Errorf("auth: hash password: %w", err)
+	}
+	from := Standing{Status: subject.Status, Epochs: subject.Epochs}
+	next := Standing{Status: subject.Status, Epochs: raised(subject.Epochs, e.EndOthers)}
+	if err := j.s.fence(ctx, subject.Account, from, next, j.flow.Acting); err != nil {
+		return staleOrFault(err)
+	}
+	epochs, err := j.s.cfg.PasswordStore.ReplacePassword(ctx, subject.Account, subject.Epochs, hash, e.EndOthers, j.now)
+	if err != nil {
+		if fault := j.s.realign(ctx, subject.Account); fault != nil {
+			return nil, fault
+		}
+		return staleOrFault(fmt.Errorf("auth: replace password: %w", err))
+	}
+	return flow.Committed{Epochs: epochs}, nil
+}
+
+// raised returns the epochs after a change of credentials, and after the end of all sessions.
+func raised(e flow.Epochs, sessions bool) flow.Epochs {
+	e.Security++
+	if sessions {
+		e.Session++
+	}
+	return e
+}
+
+// fence raises the sessions' picture of an account from the standing that was seen to the one that is about
+// to be. If that picture is ahead already, because an earlier change was cut short, it brings both together
+// and returns ErrStale: raising it to a height that it has would end nothing.
+func (s *Service) fence(ctx context.Context, id string, from, next Standing, keep string) error {
+	known, err := s.cfg.Sessions.Align(ctx, id, from, "")
+	if err != nil {
+		return fmt.Errorf("auth: align sessions: %w", err)
+	}
+	if ahead(known.Epochs, from.Epochs) {
+		if err := s.realign(ctx, id); err != nil {
+			return err
+		}
+		return ErrStale
+	}
+	if _, err := s.cfg.Sessions.Align(ctx, id, next, keep); err != nil {
+		return fmt.Errorf("auth: align sessions: %w", err)
+	}
+	return nil
+}
+
+func ahead(a, b flow.Epochs) bool { return a.Security > b.Security || a.Session > b.Session }
+
+// setStatus changes the status from the standing that was seen. To close an account, the sessions are told
+// first; to open one, last: in between, nobody is let in.
+func (s *Service) setStatus(ctx context.Context, id string, from Standing, to flow.Status) (flow.Epochs, error) {
+	next := Standing{Status: to, Epochs: raised(from.Epochs, true)}
+	if to != flow.Active {
+		if err := s.fence(ctx, id, from, next, ""); err != nil {
+			return flow.Epochs{}, err
+		}
+	}
+	epochs, err := s.cfg.Accounts.SetStatus(ctx, id, from, to, s.now())
+	if err != nil {
+		if fault := s.realign(ctx, id); fault != nil {
+			return flow.Epochs{}, fault
+		}
+		return flow.Epochs{}, fmt.Errorf("auth: set status: %w", err)
+	}
+	if _, err := s.cfg.Sessions.Align(ctx, id, Standing{Status: to, Epochs: epochs}, ""); err != nil {
+		return flow.Epochs{}, fmt.Errorf("auth: align sessions: %w", err)
+	}
+	return epochs, nil
+}
+
+// realign brings the account and the sessions' picture of it together again after one of them was left
+// behind: both take the higher epochs. It opens nothing.
+func (s *Service) realign(ctx context.Context, id string) error {
+	state, err := s.cfg.Accounts.State(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("auth: read account: %w", err)
+	}
+	known, err := s.cfg.Sessions.Align(ctx, id, state.Standing, "")
+	if err != nil {
+		return fmt.Errorf("auth: align sessions: %w", err)
+	}
+	if !ahead(known.Epochs, state.Epochs) {
+		return nil
+	}
+	epochs, err := s.cfg.Accounts.RaiseEpochs(ctx, id, known.Epochs)
+	if err != nil {
+		return fmt.Errorf("auth: raise epochs: %w", err)
+	}
+	if _, err := s.cfg.Sessions.Align(ctx, id, Standing{Status: state.Status, Epochs: epochs}, ""); err != nil {
+		return fmt.Errorf("auth: align sessions: %w", err)
+	}
+	return nil
+}
+
+// endSessions ends all sessions of an account but the one named in keep, in one write however many there are.
+func (s *Service) endSessions(ctx context.Context, id, keep string) error {
+	state, err := s.cfg.Accounts.State(ctx, id)
+	if err != nil {
+		return fmt.Errorf("auth: read account: %w", err)
+	}
+	known, err := s.cfg.Sessions.Align(ctx, id, state.Standing, "")
+	if err != nil {
+		return fmt.Errorf("auth: align sessions: %w", err)
+	}
+	known.Epochs.Session++ // above both the account and whatever the sessions know
+	if err := s.raise(ctx, id, known, keep); err != nil {
+		return err
+	}
+	s.decided(ctx, AuditEvent{What: "sessions-ended", Account: id, Session: keep})
+	return nil
+}
+
+// raise lifts the sessions' picture first and the account after it.
+func (s *Service) raise(ctx context.Context, id string, next Standing, keep string) error {
+	known, err := s.cfg.Sessions.Align(ctx, id, next, keep)
+	if err != nil {
+		return fmt.Errorf("auth: align sessions: %w", err)
+	}
+	if _, err := s.cfg.Accounts.RaiseEpochs(ctx, id, known.Epochs); err != nil {
+		return fmt.Errorf("auth: raise epochs: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package auth
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// effects carries out what the machine asked for and returns the answer to the last one, nil if none is due.
+func (j *job) effects(ctx context.Context, effects []flow.Effect) (flow.Event, error) {
+	for _, e := range effects {
+		answer, err := j.effect(ctx, e)
+		if answer != nil || err != nil {
+			return answer, err
+		}
+	}
+	return nil, nil
+}
+
+func (j *job) effect(ctx context.Context, e flow.Effect) (flow.Event, error) {
+	switch e := e.(type) {
+	case flow.FindSubject:
+		return j.findSubject(ctx, e)
+	case flow.TakeAttempt:
+		return j.takeAttempt(ctx, e.Method)
+	case flow.CheckProof:
+		return j.checkProof(ctx, e)
+	case flow.AssessRisk:
+		return j.assessRisk(ctx)
+	case flow.ReviewPassword:
+		return j.reviewPassword(ctx)
+	case flow.Commit:
+		return j.commit(ctx, e)
+	case flow.IssueSession:
+		return j.issueSession(ctx, e)
+	case flow.SettleAttempts:
+		return nil, j.settle(ctx, e)
+	case flow.Audit:
+		j.audit(ctx, e.What.String(), e.Method, e.Reason)
+		return nil, nil
+	case flow.Notify:
+		j.audit(ctx, auditNotice(e.What), e.Method, 0)
+		return nil, nil
+	}
+	return nil, fmt.Errorf("auth: nothing carries out %T", e)
+}
+
+// findSubject looks the account up. Who is not found becomes a decoy: an id that no account has, always
+// the same for the same address, so that its counters work as an account's do.
+func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, error) {
+	find, key := j.s.cfg.Directory.FindByIdentifier, e.Identifier
+	if key == "" {
+		find, key = j.s.cfg.Directory.FindByID, e.Account
+	}
+	account, err := find(ctx, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("auth: find account: %w", err)
+	}
+	decoy := err != nil
+	if decoy {
+		account = Account{ID: j.s.decoyID(key)}
+	}
+	subject, err := j.subject(ctx, account.ID, decoy)
+	if err != nil {
+		return nil, err
+	}
+	known := j.s.cfg.Devices.Known(j.client.Device, account.ID, j.now)
+	j.account, j.rules = nil, nil
+	if !decoy {
+		j.account = &account
+	}
+	return flow.SubjectFound{Subject: subject, Known: known && !decoy}, nil
+}
+
+// decoyID is a keyed hash: only this installation can tell that the id is nobody's.
+func (s *Service) decoyID(identifier string) string {
+	sum, _ := s.decoys.MAC(s.decoys.Current(), identifier)
+	return "decoy~" + base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, error) {
+	if e.Method != flow.Password {
+		return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
+	}
+	subject := j.flow.Subject
+	hash, err := j.s.cfg.PasswordStore.PasswordHash(ctx, subject.Account)
+	if err != nil {
+		return nil, fmt.Errorf("auth: read password: %w", err)
+	}
+	if subject.Decoy {
+		hash = ""
+	}
+	match, upgrade, err := j.s.cfg.Passwords.Verify(ctx, hash, j.inputs.Password, j.flow.Known)
+	if err != nil {
+		return nil, j.unchecked(ctx, err)
+	}
+	if !match || subject.Decoy {
+		return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.BadCredentials}}, nil
+	}
+	if upgrade {
+		j.rehash(ctx, hash)
+	}
+	j.proving = true
+	return flow.ProofChecked{Proof: flow.Proof{Method: flow.Password, Account: subject.Account}}, nil
+}
+
+// unchecked gives the attempt back when the server was too busy to look at it: a flood must not use up
+// the owner's attempts.
+func (j *job) unchecked(ctx context.Context, err error) error {
+	var denied *DeniedError
+	if !errors.As(err, &denied) {
+		return fmt.Errorf("auth: verify password: %w", err)
+	}
+	if refund := j.s.cfg.Counters.Refund(ctx, j.attemptBuckets(flow.Password), j.now); refund != nil {
+		return fmt.Errorf("auth: refund attempt: %w", refund)
+	}
+	return err
+}
+
+// rehash stores a stronger hash of the password that was just proven. It is a service to the future: if
+// it fails, the sign-in goes on and the next one tries again.
+func (j *job) rehash(ctx context.Context, old string) {
+	hash, err := j.s.cfg.Passwords.Hash(ctx, j.inputs.Password, j.flow.Known)
+	if err == nil {
+		err = j.s.cfg.PasswordStore.Rehash(ctx, j.flow.Subject.Account, old, hash)
+	}
+	if err != nil && !errors.Is(err, ErrStale) {
+		j.s.fault(ctx, "rehash", err)
+	}
+}
+
+func (j *job) assessRisk(ctx context.Context) (flow.Event, error) {
+	account, err := j.who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := j.s.cfg.Risk(ctx, RiskRequest{Account: account, Client: j.client, Known: j.flow.Known, Proofs: j.flow.Proofs})
+	if err != nil {
+		return nil, fmt.Errorf("auth: assess risk: %w", err)
+	}
+	return flow.RiskAssessed{Verdict: verdict}, nil
+}
+
+func (j *job) reviewPassword(ctx context.Context) (flow.Event, error) {
+	account, err := j.who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	problem, err := j.s.cfg.Passwords.Review(ctx, j.inputs.NewPassword, PasswordContext{
+		Identifier: account.Identifier, Name: account.Name,
+		SecondFactor: j.rules != nil && j.rules.SecondFactor == flow.Always,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("auth: review password: %w", err)
+	}
+	if problem != "" {
+		return flow.PasswordReviewed{Refusal: flow.Refusal{Reason: flow.PasswordRejected, Problem: problem}}, nil
+	}
+	return flow.PasswordReviewed{}, nil
+}
+
+// issueSession closes the flow before it makes the session: of two requests with one handle, only the one
+// that closes the flow goes on, so a flow never yields two sessions. If the session then cannot be made,
+// the person begins again.
+func (j *job) issueSession(ctx context.Context, e flow.IssueSession) (flow.Event, error) {
+	waiting := j.flow
+	p, err := j.policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if j.flow, _, err = flow.Step(p, waiting, flow.SessionIssued{}, j.now); err != nil {
+		return nil, err
+	}
+	if err := j.save(ctx); err != nil {
+		return nil, err
+	}
+	j.flow = waiting
+	issued, err := j.s.cfg.Sessions.Issue(ctx, SessionRequest{
+		Account: e.Account, Standing: Standing{Status: flow.Active, Epochs: e.Epochs}, Proofs: e.Proofs,
+		Assurance: e.Assurance, Keep: e.Keep, Replaces: e.Replaces, Client: j.client,
+	}, j.now)
+	switch {
+	case errors.Is(err, ErrLimit):
+		return flow.SessionRefused{Reason: flow.TooManySessions}, nil
+	case errors.Is(err, ErrStale):
+		return flow.SessionRefused{}, j.s.realign(ctx, e.Account)
+	case err != nil:
+		return nil, fmt.Errorf("auth: issue session: %w", err)
+	}
+	j.issued = &issued
+	j.endFormer(ctx)
+	return flow.SessionIssued{}, j.remember(ctx, e.Account)
+}
+
+// endFormer ends the session that this browser had before it signed in anew: its cookie is about to be
+// overwritten, and a session that nobody holds must not stay in the list.
+func (j *job) endFormer(ctx context.Context) {
+	if j.flow.Goal != flow.SignIn || j.client.Session.IsZero() {
+		return
+	}
+	former, err := j.s.Authenticate(ctx, j.client.Session)
+	if err == nil {
+		err = j.s.SignOut(ctx, former)
+	}
+	var denied *DeniedError
+	if err != nil && !errors.As(err, &denied) {
+		j.s.fault(ctx, "end former session", err)
+	}
+}
+
+// remember makes this a known device of the account.
+func (j *job) remember(ctx context.Context, account string) error {
+	device, err := j.s.cfg.Devices.Remember(j.client.Device, account, j.now)
+	if err != nil {
+		j.s.fault(ctx, "remember device", err) // the session stands; the device stays unknown
+		return nil
+	}
+	j.device = device
+	return nil
+}
+
+func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reason) {
+	e := AuditEvent{
+		What: what, Goal: j.flow.Goal.String(), FlowID: j.record.ID, Session: j.flow.Acting,
+		UserAgent: j.client.UserAgent, Known: j.flow.Known,
+	}
+	if !j.flow.Subject.Decoy {
+		e.Account = j.flow.Subject.Account
+	}
+	if j.issued != nil {
+		e.Session = j.issued.ID
+	}
+	if m != 0 {
+		e.Method = m.String()
+	}
+	if r != 0 {
+		e.Reason = r.String()
+	}
+	if prefix, ok := throttlePrefix(j.client.Address); ok {
+		e.Prefix = prefix.String()
+	}
+	j.s.decided(ctx, e)
+}

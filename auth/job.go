@@ -1,0 +1,368 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// job is one request: it loads a flow, drives the machine until it waits for the person, and saves the flow.
+// Nothing of it outlives the request.
+type job struct {
+	s      *Service
+	now    time.Time
+	client Client
+	inputs Inputs
+
+	record  FlowRecord
+	domain  string
+	flow    flow.Flow
+	saved   bool     // the present facts are in the store
+	proving bool     // something was proven in this request
+	account *Account // of the flow's subject, once it was looked up
+	entry   *flow.Entry
+	rules   *flow.Rules
+	issued  *IssuedSession
+	device  Secret
+}
+
+// stored is what a FlowRecord's Data holds.
+type stored struct {
+	Flow   flow.Flow `json:"flow"`
+	Domain string    `json:"domain,omitempty"`
+}
+
+// create prepares a record; it is written when the first step is done.
+func (j *job) create() error {
+	id, err := randomID(j.s.random)
+	if err != nil {
+		return err
+	}
+	j.record = FlowRecord{ID: id, Key: j.s.handles.Current()}
+	if !j.client.Native {
+		j.record.Browser = sha256.Sum256([]byte(j.client.Browser.Reveal()))
+	}
+	return nil
+}
+
+// load reads the flow for the browser that it is bound to.
+func (j *job) load(ctx context.Context, id string) error {
+	r, err := j.s.cfg.Flows.Load(ctx, id, j.now)
+	if errors.Is(err, ErrNotFound) {
+		return flow.Deny(flow.Expired)
+	}
+	if err != nil {
+		return fmt.Errorf("auth: load flow: %w", err)
+	}
+	if !bound(r, j.client) {
+		return flow.Deny(flow.CookieRequired)
+	}
+	var data stored
+	if err := json.Unmarshal(r.Data, &data); err != nil {
+		return fmt.Errorf("auth: decode flow: %w", err)
+	}
+	j.record, j.flow, j.domain, j.saved = r, data.Flow, data.Domain, true
+	return nil
+}
+
+// open loads the flow that a handle names. A handle that is one step old is a repeat, for a short while.
+func (j *job) open(ctx context.Context, handle Secret) (repeated bool, err error) {
+	id, secret, ok := splitHandle(handle)
+	if !ok {
+		return false, flow.Deny(flow.Stale)
+	}
+	if err := j.load(ctx, id); err != nil {
+		return false, err
+	}
+	if j.flow.Acting != "" {
+		if err := j.stillActing(ctx); err != nil {
+			return false, err
+		}
+	}
+	switch r := j.record; {
+	case j.s.opens(r, r.Version, secret):
+		return false, nil
+	case r.Version > 1 && j.s.opens(r, r.Version-1, secret) && j.now.Sub(r.TouchedAt) < repeatWindow:
+		return true, nil
+	}
+	return false, flow.Deny(flow.Stale)
+}
+
+// stillActing makes sure that the session which began the flow is alive and is the one that goes on: a
+// flow holds its session's proofs, and they must not outlive it or change hands.
+func (j *job) stillActing(ctx context.Context) error {
+	if j.flow.Outcome != flow.Open {
+		return nil // its session was replaced when the goal was reached; a second look is harmless
+	}
+	session, err := j.s.Authenticate(ctx, j.client.Session)
+	if err != nil {
+		return err
+	}
+	if session.ID != j.flow.Acting {
+		return flow.Deny(flow.SessionRequired)
+	}
+	return nil
+}
+
+// acting returns the session that begins the flow, with its account as it stands.
+func (j *job) acting(ctx context.Context) (flow.Acting, error) {
+	session, err := j.s.Authenticate(ctx, j.client.Session)
+	if err != nil {
+		return flow.Acting{}, err
+	}
+	account, err := j.s.cfg.Directory.FindByID(ctx, session.Account)
+	if errors.Is(err, ErrNotFound) {
+		return flow.Acting{}, flow.Deny(flow.SessionRequired)
+	}
+	if err != nil {
+		return flow.Acting{}, fmt.Errorf("auth: find account: %w", err)
+	}
+	subject, err := j.subject(ctx, account.ID, false)
+	if err != nil {
+		return flow.Acting{}, err
+	}
+	j.account, j.proving = &account, true
+	return flow.Acting{
+		Session: session.ID, Subject: subject, Proofs: session.Proofs,
+		Known: j.s.cfg.Devices.Known(j.client.Device, account.ID, j.now),
+	}, nil
+}
+
+// subject reads how the account stands. A decoy costs the same read, and finds nothing.
+func (j *job) subject(ctx context.Context, id string, decoy bool) (flow.Subject, error) {
+	state, err := j.s.cfg.Accounts.State(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		// An account of the directory that was never opened here stands as invited: nothing signs it in.
+		return flow.Subject{Account: id, Decoy: decoy}, nil
+	}
+	if err != nil {
+		return flow.Subject{}, fmt.Errorf("auth: read account: %w", err)
+	}
+	if decoy {
+		return flow.Subject{}, errors.New("auth: a decoy's id is in use")
+	}
+	return flow.Subject{
+		Account: id, Status: state.Status, Epochs: state.Epochs, Enrolled: state.Enrolled,
+		VerifyingPasskey: state.VerifyingPasskey, Compromised: state.Compromised,
+	}, nil
+}
+
+// resume tells the machine how the subject stands now.
+func (j *job) resume(ctx context.Context) error {
+	old := j.flow.Subject
+	if old.Account == "" || j.flow.Outcome != flow.Open {
+		return nil
+	}
+	now, err := j.subject(ctx, old.Account, old.Decoy)
+	if err != nil {
+		return err
+	}
+	return j.drive(ctx, flow.Resume{
+		Subject: now, Known: j.s.cfg.Devices.Known(j.client.Device, old.Account, j.now),
+	})
+}
+
+// act does the named action with the request's inputs. Which actions there are, the View says.
+func (j *job) act(ctx context.Context, name string) error {
+	view, err := j.view(ctx)
+	if err != nil {
+		return err
+	}
+	if view.Phase == flow.Closed {
+		return nil // the View says why, and that one may begin again
+	}
+	for _, a := range view.Actions {
+		if a.Name != name || a.Connection != "" && j.inputs.Connection != "" && a.Connection != j.inputs.Connection {
+			continue
+		}
+		if !j.filled(a) {
+			return flow.Deny(flow.Malformed)
+		}
+		return j.perform(ctx, view.Need, a)
+	}
+	return flow.Deny(flow.NotOffered)
+}
+
+func (j *job) perform(ctx context.Context, need flow.Need, a flow.Action) error {
+	e := a.Event(flow.Choices{Keep: j.inputs.Keep, Trust: j.inputs.Trust, EndOthers: j.inputs.EndOthers}, j.inputs.Connection)
+	if identify, ok := e.(flow.Identify); ok {
+		id, err := j.s.cfg.Normalize(j.inputs.Identifier)
+		if err != nil {
+			return err
+		}
+		identify.Identifier, identify.Typed = id.Value, id.Display
+		j.domain, j.entry = id.Domain, nil
+		e = identify
+	}
+	if err := j.drive(ctx, e); err != nil {
+		return err
+	}
+	if need == flow.FreshPassword && !j.inputs.NewPassword.IsZero() {
+		return j.followUp(ctx)
+	}
+	return nil
+}
+
+// followUp uses a new password that came together with the present one, if it is due now.
+func (j *job) followUp(ctx context.Context) error {
+	view, err := j.view(ctx)
+	if err != nil || view.Need != flow.PasswordChange {
+		return err
+	}
+	return j.drive(ctx, flow.NewPassword{EndOthers: j.inputs.EndOthers})
+}
+
+// filled reports whether the required inputs of the action are there.
+func (j *job) filled(a flow.Action) bool {
+	for _, in := range a.Inputs {
+		if !in.Required {
+			continue
+		}
+		have := map[string]bool{
+			"identifier": j.inputs.Identifier != "", "password": !j.inputs.Password.IsZero(),
+			"new_password": !j.inputs.NewPassword.IsZero(), "code": !j.inputs.Code.IsZero(),
+			"connection": j.inputs.Connection != "",
+		}
+		optionalHere := in.Name == "new_password" && a.Name == flow.Password.String()
+		if !have[in.Name] && !optionalHere {
+			return false
+		}
+	}
+	return true
+}
+
+// drive gives the machine an event, carries out the effects and gives it their results, until it waits
+// for the person. An error means that nothing is to be saved.
+func (j *job) drive(ctx context.Context, e flow.Event) error {
+	for e != nil {
+		p, err := j.policy(ctx)
+		if err != nil {
+			return err
+		}
+		next, effects, err := flow.Step(p, j.flow, e, j.now)
+		if err != nil {
+			return err
+		}
+		_, issued := e.(flow.SessionIssued) // the flow was closed in the store before its session was made
+		j.flow, j.saved = next, j.saved && issued
+		if e, err = j.effects(ctx, effects); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// policy resolves what the flow must satisfy. The account's own rules are looked up only once something
+// was proven, so that before it known and unknown addresses cost the same.
+func (j *job) policy(ctx context.Context) (flow.Policy, error) {
+	if j.entry == nil {
+		entry, err := j.s.entry(ctx, j.domain)
+		if err != nil {
+			return flow.Policy{}, err
+		}
+		j.entry = &entry
+	}
+	p := flow.Policy{Entry: *j.entry, Limits: j.s.cfg.Limits}
+	if j.flow.Subject.Decoy || !j.proving && !j.flow.Proven() {
+		return p, nil
+	}
+	if j.rules == nil {
+		rules, err := j.resolveRules(ctx)
+		if err != nil {
+			return flow.Policy{}, err
+		}
+		j.rules = &rules
+	}
+	p.Rules = *j.rules
+	return p, nil
+}
+
+func (j *job) resolveRules(ctx context.Context) (flow.Rules, error) {
+	account, err := j.who(ctx)
+	if err != nil {
+		return flow.Rules{}, err
+	}
+	rules, err := j.s.cfg.Rules(ctx, account)
+	if err != nil {
+		return flow.Rules{}, fmt.Errorf("auth: resolve rules: %w", err)
+	}
+	rules.Risk = j.s.cfg.Risk != nil
+	return rules, j.s.supported(rules)
+}
+
+// who returns the account of the flow's subject.
+func (j *job) who(ctx context.Context) (Account, error) {
+	if j.account != nil && (j.flow.Goal == 0 || j.account.ID == j.flow.Subject.Account) {
+		return *j.account, nil
+	}
+	account, err := j.s.cfg.Directory.FindByID(ctx, j.flow.Subject.Account)
+	if err != nil {
+		return Account{}, fmt.Errorf("auth: find account: %w", err)
+	}
+	j.account = &account
+	return account, nil
+}
+
+// save writes the facts. Whoever else took a step with the same handle has won: this one has not happened.
+func (j *job) save(ctx context.Context) error {
+	if j.saved {
+		return nil
+	}
+	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain})
+	if err != nil {
+		return fmt.Errorf("auth: encode flow: %w", err)
+	}
+	r := j.record
+	r.Version++
+	r.Data, r.TouchedAt = data, j.now
+	r.ExpiresAt = flow.Deadline(j.s.cfg.Limits, j.flow)
+	write := j.s.cfg.Flows.Save
+	if r.Version == 1 {
+		write = j.s.cfg.Flows.Create
+	}
+	switch err := write(ctx, r); {
+	case errors.Is(err, ErrStale):
+		return flow.Deny(flow.Stale)
+	case err != nil:
+		return fmt.Errorf("auth: save flow: %w", err)
+	}
+	j.record, j.saved = r, true
+	return nil
+}
+
+// finish saves the flow and reports where it stands.
+func (j *job) finish(ctx context.Context) (Progress, error) {
+	if err := j.save(ctx); err != nil {
+		return Progress{}, err
+	}
+	return j.progress(ctx)
+}
+
+func (j *job) view(ctx context.Context) (flow.View, error) {
+	p, err := j.policy(ctx)
+	if err != nil {
+		return flow.View{}, err
+	}
+	return flow.Next(p, j.flow, j.now), nil
+}
+
+// progress shows the stored state of the flow with the handle for its next step.
+func (j *job) progress(ctx context.Context) (Progress, error) {
+	view, err := j.view(ctx)
+	if err != nil {
+		return Progress{}, err
+	}
+	handle, ok := j.s.handle(j.record)
+	if !ok {
+		return Progress{}, flow.Deny(flow.Stale) // its key was retired
+	}
+	return Progress{
+		FlowID: j.record.ID, Handle: handle, View: view, ReturnTo: j.flow.ReturnTo,
+		Session: j.issued, Device: j.device, ExpiresAt: view.ExpiresAt,
+	}, nil
+}

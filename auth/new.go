@@ -1,0 +1,159 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// New returns a Service, or an error that names every problem of the configuration at once.
+func New(cfg Config) (*Service, error) {
+	cfg = cfg.withDefaults()
+	returns, err := NewReturnRule(cfg.ReturnTo, cfg.DefaultReturnTo)
+	if err := errors.Join(append(cfg.problems(), err)...); err != nil {
+		return nil, fmt.Errorf("auth: invalid Config:\n%w", err)
+	}
+	return &Service{
+		cfg: cfg, log: cfg.Logger, now: cfg.Now, random: cfg.Random, returns: returns, throttle: cfg.Throttle,
+		handles: cfg.Keys.Derive("flow handle"), decoys: cfg.Keys.Derive("decoy"),
+	}, nil
+}
+
+func (c Config) withDefaults() Config {
+	c.Profile = cmp.Or(c.Profile, ProfileL1)
+	c.DefaultReturnTo = cmp.Or(c.DefaultReturnTo, "/")
+	c.Throttle = c.Throttle.withDefaults()
+	c.Limits = limitsWithDefaults(c.Limits)
+	if c.Normalize == nil {
+		c.Normalize = NormalizeEmail
+	}
+	if c.Entry == nil {
+		c.Entry = func(context.Context, string) (flow.Entry, error) {
+			return flow.Entry{Methods: flow.MethodsOf(flow.Password)}, nil
+		}
+	}
+	if c.Rules == nil {
+		c.Rules = func(context.Context, Account) (flow.Rules, error) {
+			return flow.Rules{SecondFactor: flow.IfEnrolled}, nil
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	return c
+}
+
+func limitsWithDefaults(l flow.Limits) flow.Limits {
+	d := flow.DefaultLimits()
+	return flow.Limits{
+		Idle: cmp.Or(l.Idle, d.Idle), Total: cmp.Or(l.Total, d.Total), Challenge: cmp.Or(l.Challenge, d.Challenge),
+		Resend: cmp.Or(l.Resend, d.Resend), Fresh: cmp.Or(l.Fresh, d.Fresh),
+		Failures: cmp.Or(l.Failures, d.Failures), Tries: cmp.Or(l.Tries, d.Tries),
+	}
+}
+
+func (c Config) problems() []error {
+	var problems []error
+	report := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	switch c.Profile {
+	case ProfileL1:
+	case ProfileL2, ProfileL3:
+		report(true, "Profile %s is not available yet; use ProfileL1", c.Profile)
+	default:
+		report(true, "Profile is %q; it must be L1, L2 or L3", c.Profile)
+	}
+	report(c.Keys.IsZero(), "Keys are required; make them with NewKeys")
+	for _, port := range []struct {
+		name  string
+		value any
+	}{
+		{"Directory", c.Directory}, {"Accounts", c.Accounts}, {"PasswordStore", c.PasswordStore}, {"Flows", c.Flows},
+		{"Counters", c.Counters}, {"Passwords", c.Passwords}, {"Sessions", c.Sessions}, {"Devices", c.Devices},
+	} {
+		report(isNil(port.value), "%s is required", port.name)
+	}
+	limits := flow.Policy{Entry: flow.Entry{Methods: flow.MethodsOf(flow.Password)}, Limits: c.Limits}
+	problems = append(problems, limits.Validate())
+	report(c.Limits.Idle > c.Limits.Total, "Limits.Idle is %s; it must not exceed Limits.Total, %s", c.Limits.Idle, c.Limits.Total)
+	return append(problems, c.Throttle.problems()...)
+}
+
+func (t Throttle) problems() []error {
+	var problems []error
+	for _, n := range []struct {
+		name       string
+		value, max int
+	}{
+		// NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures.
+		{"Free", t.Free, 100}, {"Cap", t.Cap, 100}, {"AccountCap", t.AccountCap, 100},
+		{"PrefixCap", t.PrefixCap, 1 << 20}, {"BeginCap", t.BeginCap, 1 << 20},
+	} {
+		if n.value < 1 || n.value > n.max {
+			problems = append(problems, fmt.Errorf("Throttle.%s is %d; it must be between 1 and %d", n.name, n.value, n.max))
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"FirstDelay", t.FirstDelay}, {"MaxDelay", t.MaxDelay}, {"AccountLeak", t.AccountLeak}, {"PrefixLeak", t.PrefixLeak}, {"BeginLeak", t.BeginLeak}} {
+		if d.value <= 0 {
+			problems = append(problems, fmt.Errorf("Throttle.%s is %s; it must be positive", d.name, d.value))
+		}
+	}
+	return problems
+}
+
+// isNil also catches a nil pointer in an interface, the usual result of a constructor whose error was dropped.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	r := reflect.ValueOf(v)
+	switch r.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Interface, reflect.Slice, reflect.Chan:
+		return r.IsNil()
+	}
+	return false
+}
+
+// entry resolves what strangers are offered at a domain, and refuses to offer what nothing here can verify.
+func (s *Service) entry(ctx context.Context, domain string) (flow.Entry, error) {
+	entry, err := s.cfg.Entry(ctx, domain)
+	if err != nil {
+		return flow.Entry{}, fmt.Errorf("auth: resolve entry: %w", err)
+	}
+	p := flow.Policy{Entry: entry, Limits: s.cfg.Limits}
+	if err := p.Validate(); err != nil {
+		return flow.Entry{}, fmt.Errorf("auth: entry: %w", err)
+	}
+	if entry.Methods != flow.MethodsOf(flow.Password) || entry.Connection != "" || entry.SignUp || entry.Recovery {
+		return flow.Entry{}, errors.New("auth: entry offers more than passwords, and nothing is configured for it")
+	}
+	return entry, nil
+}
+
+// supported refuses rules that ask for what nothing here can do: a rule that cannot be kept must not look
+// as if it were.
+func (s *Service) supported(r flow.Rules) error {
+	if r.Connection != "" || r.Verification != flow.VerifyNever || r.SecondFactor == flow.Always {
+		return errors.New("auth: rules ask for a connection, a mailed code or a second factor, and none is configured")
+	}
+	return nil
+}

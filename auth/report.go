@@ -1,0 +1,139 @@
+package auth
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// Report is the effective policy, to be filed as the application's own document (ASVS 6.1.1, 6.1.3, 7.1.1).
+// It encodes to JSON as it stands; Markdown returns it as text.
+type Report struct {
+	Profile  Profile         `json:"profile"`
+	Paths    []ReportPath    `json:"paths"`
+	Sections []ReportSection `json:"sections"`
+}
+
+// ReportPath is one way that can end in a session, with the assurance it yields.
+type ReportPath struct {
+	Goal      string `json:"goal"`
+	Proofs    string `json:"proofs"`
+	Assurance string `json:"assurance"`
+}
+
+// ReportSection is a group of settings.
+type ReportSection struct {
+	Title string      `json:"title"`
+	Rows  []ReportRow `json:"rows"`
+}
+
+// ReportRow is one setting: what it is, its value and, where there is one, the value that a standard asks for
+// or the reason for deviating from it.
+type ReportRow struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Note  string `json:"note,omitempty"`
+}
+
+// Reporter is implemented by features that have settings to report. It is optional.
+type Reporter interface {
+	// Report returns the feature's section.
+	Report() ReportSection
+}
+
+// Report returns the effective policy.
+func (s *Service) Report() Report {
+	r := Report{Profile: s.cfg.Profile, Paths: s.paths()}
+	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection())
+	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices} {
+		if reporter, ok := feature.(Reporter); ok {
+			r.Sections = append(r.Sections, reporter.Report())
+		}
+	}
+	return r
+}
+
+// paths are the ways to a session of the methods that are configured. Recovery, activation and sign-up never
+// end in one.
+func (s *Service) paths() []ReportPath {
+	password := flow.AssuranceOf([]flow.Proof{{Method: flow.Password}}).String()
+	return []ReportPath{
+		{flow.SignIn.String(), flow.Password.String(), password},
+		{flow.StepUp.String(), flow.Password.String(), password},
+		{flow.Enrolment.String(), flow.Password.String(), password},
+	}
+}
+
+func (s *Service) flowSection() ReportSection {
+	l := s.cfg.Limits
+	return ReportSection{"Flows", []ReportRow{
+		{"ends after its last step", span(l.Idle), ""},
+		{"ends in all", span(l.Total), ""},
+		{"refused proofs", fmt.Sprint(l.Failures), ""},
+		{"freshness for changes of credentials", span(l.Fresh), "ASVS 7.5.1"},
+	}}
+}
+
+func (s *Service) throttleSection() ReportSection {
+	t := s.throttle
+	return ReportSection{"Throttling", []ReportRow{
+		{"failures of one authenticator in a row before waiting", fmt.Sprint(t.Free), "ASVS 6.3.1"},
+		{"wait", fmt.Sprintf("%s, doubling to %s", span(t.FirstDelay), span(t.MaxDelay)), "NIST SP 800-63B-4 §3.2.2"},
+		{"failures in a row that stop it, unknown devices", fmt.Sprint(t.Cap), "at most 100"},
+		{"failures in a row that stop it, known devices", fmt.Sprint(t.Cap), "a lane of their own, so that strangers cannot lock the owner out"},
+		{"failures of all authenticators, unknown devices", fmt.Sprintf("%d, one forgotten each %s", t.AccountCap, span(t.AccountLeak)), ""},
+		{"failures of one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.PrefixCap, span(t.PrefixLeak)), "an IPv4 address or an IPv6 /64"},
+		{"flows begun by one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.BeginCap, span(t.BeginLeak)), ""},
+	}}
+}
+
+func (s *Service) verificationSection() ReportSection {
+	risk := "nobody is asked"
+	if s.cfg.Risk != nil {
+		risk = "the host's function, after a first proof"
+	}
+	return ReportSection{"Sign-in", []ReportRow{
+		{"login verification by mailed code", flow.VerifyNever.String(), "no mail is configured"},
+		{"risk", risk, ""},
+	}}
+}
+
+// Markdown returns the report as text.
+func (r Report) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Authentication policy\n\nProfile %s.\n\n## Ways to a session\n\n| goal | proofs | assurance |\n|---|---|---|\n", r.Profile)
+	for _, p := range r.Paths {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(p.Goal), cell(p.Proofs), cell(p.Assurance))
+	}
+	for _, section := range r.Sections {
+		fmt.Fprintf(&b, "\n## %s\n\n| setting | value | note |\n|---|---|---|\n", section.Title)
+		for _, row := range section.Rows {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(row.Name), cell(row.Value), cell(row.Note))
+		}
+	}
+	return b.String()
+}
+
+// cell keeps a value from breaking out of its table.
+func cell(s string) string {
+	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(s)
+}
+
+// span prints a duration in the largest unit that divides it.
+func span(d time.Duration) string {
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if d >= unit.size && d%unit.size == 0 {
+			n := int64(d / unit.size)
+			if n == 1 {
+				return "1 " + unit.name
+			}
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
+	}
+	return d.String()
+}

@@ -1,0 +1,138 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// forget is how long a counter is kept after its last attempt.
+const forget = 365 * 24 * time.Hour
+
+// throttlePrefix returns what an address is counted under: an IPv4 address alone, an IPv6 /64, since whoever
+// has one address of a /64 has them all.
+func throttlePrefix(a netip.Addr) (netip.Prefix, bool) {
+	if !a.IsValid() {
+		return netip.Prefix{}, false
+	}
+	a = a.Unmap().WithZone("")
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.Prefix(bits)
+	return p, err == nil
+}
+
+// prefixKey counts clients without an address together: an attacker must not gain by hiding it.
+func (j *job) prefixKey() string {
+	if p, ok := throttlePrefix(j.client.Address); ok {
+		return p.String()
+	}
+	return "unknown"
+}
+
+// admit bounds how many flows an address prefix may begin.
+func (j *job) admit(ctx context.Context) error {
+	t := j.s.throttle
+	taken, err := j.s.cfg.Counters.Take(ctx, []Bucket{
+		{Key: "begin|" + j.prefixKey(), Cap: t.BeginCap, Leak: t.BeginLeak, Forget: forget},
+	}, j.now)
+	if err != nil {
+		return fmt.Errorf("auth: count flow: %w", err)
+	}
+	if !taken.OK {
+		return &DeniedError{Refusal: flow.Refusal{Reason: flow.TooManyAttempts, RetryAt: taken.RetryAt}}
+	}
+	return nil
+}
+
+// attemptBuckets are the counters that a try of the method takes from. A known device has its own, so that
+// strangers who use up theirs do not lock the owner out (ASVS 6.3.1).
+func (j *job) attemptBuckets(m flow.Method) []Bucket {
+	t := j.s.throttle
+	buckets := []Bucket{
+		{Key: "prefix|" + j.prefixKey(), Cap: t.PrefixCap, Leak: t.PrefixLeak, Forget: forget},
+		{
+			Key: j.laneKey(m), Cap: t.Cap, Free: t.Free,
+			FirstDelay: t.FirstDelay, MaxDelay: t.MaxDelay, Forget: forget,
+		},
+	}
+	if !j.flow.Known {
+		buckets = append(buckets, Bucket{Key: j.accountKey(), Cap: t.AccountCap, Leak: t.AccountLeak, Forget: forget})
+	}
+	return buckets
+}
+
+func (j *job) laneKey(m flow.Method) string {
+	lane := "unknown"
+	if j.flow.Known {
+		lane = "known"
+	}
+	return lane + "|" + m.String() + "|" + j.flow.Subject.Account
+}
+
+func (j *job) accountKey() string { return "account|" + j.flow.Subject.Account }
+
+// takeAttempt counts a try before it is made; a success gives it back. Parallel guesses cannot outrun it.
+func (j *job) takeAttempt(ctx context.Context, m flow.Method) (flow.Event, error) {
+	taken, err := j.s.cfg.Counters.Take(ctx, j.attemptBuckets(m), j.now)
+	if err != nil {
+		return nil, fmt.Errorf("auth: count attempt: %w", err)
+	}
+	if !taken.OK {
+		return flow.AttemptTaken{Refusal: flow.Refusal{Reason: flow.TooManyAttempts, RetryAt: taken.RetryAt}}, nil
+	}
+	return flow.AttemptTaken{}, nil
+}
+
+// settle forgets the failures of the authenticator that was proven and gives the attempt back to the
+// counters that are shared; a full sign-in resets the account's own.
+func (j *job) settle(ctx context.Context, e flow.SettleAttempts) error {
+	if e.All {
+		if err := j.s.cfg.Counters.Reset(ctx, j.accountKey()); err != nil {
+			j.s.fault(ctx, "reset account counter", err) // the session exists; the counter only falls by itself
+		}
+		return nil
+	}
+	var shared []Bucket
+	for _, b := range j.attemptBuckets(e.Method) {
+		if b.Key != j.laneKey(e.Method) {
+			shared = append(shared, b)
+		}
+	}
+	if err := j.s.cfg.Counters.Refund(ctx, shared, j.now); err != nil {
+		return fmt.Errorf("auth: refund attempt: %w", err)
+	}
+	if err := j.s.cfg.Counters.Reset(ctx, j.laneKey(e.Method)); err != nil {
+		return fmt.Errorf("auth: reset attempts: %w", err)
+	}
+	return nil
+}
+
+func (t Throttle) withDefaults() Throttle {
+	def := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	wait := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&t.Free, 5)
+	wait(&t.FirstDelay, 30*time.Second)
+	wait(&t.MaxDelay, time.Hour)
+	def(&t.Cap, 100)
+	def(&t.AccountCap, 100)
+	wait(&t.AccountLeak, time.Hour)
+	def(&t.PrefixCap, 100)
+	wait(&t.PrefixLeak, 36*time.Second)
+	def(&t.BeginCap, 300)
+	wait(&t.BeginLeak, time.Second)
+	return t
+}
