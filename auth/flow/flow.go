@@ -24,7 +24,39 @@
 // A phase is computed as well. The table lists, for each phase, the events that are accepted in it and
 // the phases that can follow. Whatever is not in it is refused and changes nothing.
 //
-//	(table)
+//	new          Begin             identifying proving providing working closed
+//	identifying  Ask               working
+//	identifying  Cancel            closed
+//	identifying  Depart            working
+//	identifying  Identify          working
+//	identifying  Return            working
+//	identifying  Submit            working
+//	proving      Ask               proving working
+//	proving      Cancel            closed
+//	proving      Depart            working
+//	proving      Restart           identifying
+//	proving      Resume            proving closed
+//	proving      Return            working
+//	proving      Submit            working
+//	providing    Accept            working
+//	providing    Cancel            closed
+//	providing    Depart            working
+//	providing    Enrol             working
+//	providing    NewPassword       working
+//	providing    Restart           identifying
+//	providing    Resume            providing closed
+//	providing    Return            working
+//	working      AttemptTaken      proving working
+//	working      ChallengeMade     identifying proving providing
+//	working      CommitRefused     proving providing closed
+//	working      Committed         working closed
+//	working      PasswordReviewed  providing working
+//	working      ProofChecked      identifying proving providing working closed
+//	working      RiskAssessed      proving providing working closed
+//	working      SessionIssued     closed
+//	working      SessionRefused    closed
+//	working      SubjectFound      proving providing working closed
+//	closed       Resume            closed
 package flow
 
 import (

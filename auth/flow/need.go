@@ -174,10 +174,16 @@ func unmetTarget(p Policy, f Flow, t Target, now time.Time) Need {
 	if targetOptions(t, f, now) != 0 {
 		return FreshProof
 	}
-	if f.Goal == StepUp && t.Assurance == AAL2 && AssuranceOf(fresh) == AAL1 && top(f.Subject) < AAL2 && t.Methods&^f.Subject.Enrolled == 0 {
+	if f.Goal == StepUp && t.Assurance == AAL2 && AssuranceOf(fresh) == AAL1 && top(f.Subject) < AAL2 && t.Methods&^f.Subject.Enrolled == 0 && newFactors(fresh) != 0 {
 		return NewFactor // the account has none that could; enrolling one is a step of the step-up
 	}
 	return Impossible
+}
+
+// newFactors returns the factors that would lift the proofs once enrolled. Recovery codes are a way out, not
+// the factor that a policy demands.
+func newFactors(proofs []Proof) Methods {
+	return raises(proofs, MethodsOf(TOTP, Passkey, HostFactor), false)
 }
 
 // targetOptions returns the enrolled methods that bring the proofs closer to the target.
@@ -202,11 +208,9 @@ func orImpossible(n Need, p Policy, f Flow, now time.Time) Need {
 	return n
 }
 
-// options returns the methods that can meet the need. Before a first proof they come from Entry alone.
+// options returns the methods that can meet a need that comes after the first proof.
 func options(n Need, p Policy, f Flow, now time.Time) Methods {
 	switch n {
-	case FirstFactor:
-		return p.Entry.Methods
 	case SecondFactor:
 		if f.Goal == Recovery {
 			return f.Subject.Enrolled.And(secondFactors).With(Approval)

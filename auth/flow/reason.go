@@ -29,6 +29,7 @@ const (
 	OrganisationRequired                   // the organisation demands its own sign-in
 	PasswordRejected                       // the new password is not acceptable; the problem says why
 	AssuranceShort                         // the account has no factor that reaches what is asked for
+	TooManySessions                        // the account has as many sessions as it may; end one elsewhere
 	SessionRequired                        // sign in first
 	StepUpRequired                         // prove again who you are
 	CookieRequired                         // the browser sent no cookie of ours

@@ -143,10 +143,7 @@ func (r *run) accept(proof Proof) {
 		r.end(AccountUnavailable)
 		return
 	}
-	r.f.Proofs = slices.DeleteFunc(r.f.Proofs, func(old Proof) bool {
-		return old.Method == proof.Method && old.Connection == proof.Connection
-	})
-	r.f.Proofs = append(r.f.Proofs, proof)
+	r.prove(proof)
 	r.f.Challenge = Challenge{}
 	r.tell(Audit{What: ProofPassed, Method: proof.Method})
 	if proof.Method.Guessable() {
@@ -156,6 +153,14 @@ func (r *run) accept(proof Proof) {
 		r.tell(Notify{What: RecoveryCodeUsed, Method: RecoveryCode})
 	}
 	r.advance()
+}
+
+// prove adds a proof in the place of an older one of its kind.
+func (r *run) prove(proof Proof) {
+	r.f.Proofs = slices.DeleteFunc(r.f.Proofs, func(old Proof) bool {
+		return old.Method == proof.Method && old.Connection == proof.Connection
+	})
+	r.f.Proofs = append(r.f.Proofs, proof)
 }
 
 // fail counts a refused proof. The flow ends when it has seen too many of them; the account's own
@@ -250,7 +255,7 @@ func (r *run) changed(asked Commit) {
 	case StoreFactor:
 		r.f.Subject.Enrolled = r.f.Subject.Enrolled.With(asked.Method)
 		if asked.Method != RecoveryCode { // the new factor was shown to work; codes were only shown
-			r.f.Proofs = append(r.f.Proofs, Proof{Method: asked.Method, At: r.now, Account: r.f.Subject.Account})
+			r.prove(Proof{Method: asked.Method, At: r.now, Account: r.f.Subject.Account})
 		}
 		r.tell(Notify{What: FactorAdded, Method: asked.Method})
 		r.f.Changed = r.f.Goal == Enrolment

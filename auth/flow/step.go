@@ -271,9 +271,13 @@ func (r *run) finish() {
 		r.end(AccountUnavailable) // cannot be reached; stands here so that no later change can reach past it
 		return
 	}
+	replaces := r.f.Acting
+	if r.f.Goal == Handoff {
+		replaces = "" // the session that hands over lives on beside the one on the other site
+	}
 	r.ask(IssueSession{
 		Account: r.f.Subject.Account, Epochs: r.f.Subject.Epochs, Proofs: slices.Clone(r.f.Proofs),
-		Assurance: AssuranceOf(r.f.Proofs), Keep: r.f.Choices.Keep, Trust: r.f.Choices.Trust, Replaces: r.f.Acting,
+		Assurance: AssuranceOf(r.f.Proofs), Keep: r.f.Choices.Keep, Trust: r.f.Choices.Trust, Replaces: replaces,
 	})
 }
 

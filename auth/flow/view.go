@@ -198,15 +198,12 @@ func returnActions(p Policy, f Flow, now time.Time) []Action {
 }
 
 func enrolActions(f Flow) []Action {
-	set := secondFactors
+	set := newFactors(f.Proofs)
 	if f.Goal == Enrolment {
 		set = MethodsOf(f.Target.Enrol)
 	}
 	var list []Action
 	for _, m := range set.List() {
-		if f.Goal != Enrolment && m == RecoveryCode {
-			continue // codes are a way out, not the factor that a policy demands
-		}
 		list = append(list, Action{
 			Name: "enrol-" + m.String(), Inputs: []Input{{"credential", "object", true}, {"end_others", "flag", false}},
 			event: Enrol{Method: m},
@@ -277,8 +274,6 @@ func shapeOf(e Event, a Action) Event {
 		return NewPassword{}
 	case Enrol:
 		return Enrol{Method: e.Method}
-	case Begin, Resume:
-		return nil
 	}
 	return e
 }

@@ -1,0 +1,126 @@
+package flow
+
+import (
+	"slices"
+	"time"
+)
+
+// faults are machines with one mistake each, of the kind that a later change might make.
+func faults() []machine {
+	return []machine{
+		underPolicy("forgets the organisation's rule", SignIn, func(p *Policy, _ Flow) { p.Rules.Connection = "" }),
+		underPolicy("forgets the second factor", SignIn, func(p *Policy, _ Flow) { p.Rules.SecondFactor = Never }),
+		underPolicy("never verifies the device", SignIn, func(p *Policy, _ Flow) { p.Rules.Verification = VerifyNever }),
+		underPolicy("lets trust spare the factor unasked", SignIn, func(p *Policy, _ Flow) { p.Rules.TrustSparesFactor = true }),
+		underPolicy("does not ask about risk", SignIn, func(p *Policy, _ Flow) { p.Rules.Risk = false }),
+		underPolicy("forgives endless failures", SignIn, func(p *Policy, _ Flow) { p.Limits.Failures = 99 }),
+		underPolicy("keeps flows for ever", SignIn, func(p *Policy, _ Flow) { p.Limits.Idle, p.Limits.Total = 99*tick, 99*tick }),
+		underPolicy("takes old proofs for fresh", Linking, func(p *Policy, _ Flow) { p.Limits.Fresh = 99 * tick }),
+		onEvent("takes every account for active", SignIn, func(e Event) Event {
+			if found, ok := e.(SubjectFound); ok {
+				found.Subject.Status = Active
+				return found
+			}
+			return e
+		}),
+		onEvent("lets a decoy prove something", SignIn, func(e Event) Event {
+			if found, ok := e.(SubjectFound); ok {
+				found.Subject.Decoy = false
+				found.Subject.Status = Active
+				return found
+			}
+			return e
+		}),
+		onEvent("forgets that a password is compromised", SignIn, func(e Event) Event {
+			if found, ok := e.(SubjectFound); ok {
+				found.Subject.Compromised = false
+				return found
+			}
+			return e
+		}),
+		onStep("takes anybody's proof", SignIn, func(f *Flow, e Event) Event {
+			if checked, ok := e.(ProofChecked); ok && checked.Failure.Reason == 0 && f.Subject.Account != "" && !f.Subject.Decoy {
+				checked.Proof.Account = f.Subject.Account
+				return checked
+			}
+			return e
+		}),
+		onStep("takes a failure for a success", SignIn, func(f *Flow, e Event) Event {
+			if ask, ok := f.await.(CheckProof); ok && typeIs[ProofChecked](e) && !f.Subject.Decoy {
+				return ProofChecked{Proof: Proof{Method: ask.Method, Connection: ask.Connection, Account: f.Subject.Account}}
+			}
+			return e
+		}),
+		onStep("does not see that the account was closed meanwhile", SignIn, func(f *Flow, e Event) Event {
+			if resume, ok := e.(Resume); ok {
+				resume.Subject.Epochs, resume.Subject.Status = f.Subject.Epochs, f.Subject.Status
+				return resume
+			}
+			return e
+		}),
+		afterStep("keeps proofs when the person starts over", SignIn, func(before Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if typeIs[Restart](e) {
+				f.Proofs = slices.Clone(before.Proofs)
+			}
+			return f, effects
+		}),
+		afterStep("takes a session's old proofs for new", StepUp, func(_ Flow, _ Event, f Flow, effects []Effect) (Flow, []Effect) {
+			f.Proofs = slices.Clone(f.Proofs)
+			for i := range f.Proofs {
+				f.Proofs[i].Inherited = false
+			}
+			return f, effects
+		}),
+		afterStep("issues on the first proof", SignIn, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if checked, ok := e.(ProofChecked); ok && checked.Failure.Reason == 0 && f.Outcome == Open && f.Proven() {
+				f.await = IssueSession{Account: f.Subject.Account, Epochs: f.Subject.Epochs, Assurance: AssuranceOf(f.Proofs)}
+				return f, []Effect{f.await}
+			}
+			return f, effects
+		}),
+		afterStep("resets a password on the mail alone", Recovery, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if f.Goal == Recovery && f.Outcome == Open && has(f.Proofs, MailLink) && f.await == nil {
+				f.await = Commit{Change: CompleteRecovery, Method: Password}
+				return f, []Effect{f.await}
+			}
+			return f, effects
+		}),
+	}
+}
+
+func underPolicy(name string, goal Goal, bend func(*Policy, Flow)) machine {
+	return machine{
+		name: name, goal: goal,
+		step: func(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
+			bend(&p, f)
+			return Step(p, f, e, now)
+		},
+		next: func(p Policy, f Flow, now time.Time) View {
+			bend(&p, f)
+			return Next(p, f, now)
+		},
+	}
+}
+
+func onEvent(name string, goal Goal, bend func(Event) Event) machine {
+	return onStep(name, goal, func(_ *Flow, e Event) Event { return bend(e) })
+}
+
+func onStep(name string, goal Goal, bend func(*Flow, Event) Event) machine {
+	return machine{name: name, goal: goal, next: Next, step: func(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
+		bent := f
+		e = bend(&bent, e)
+		return Step(p, bent, e, now)
+	}}
+}
+
+func afterStep(name string, goal Goal, bend func(Flow, Event, Flow, []Effect) (Flow, []Effect)) machine {
+	return machine{name: name, goal: goal, next: Next, step: func(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
+		next, effects, err := Step(p, f, e, now)
+		if err != nil {
+			return next, effects, err
+		}
+		next, effects = bend(f, e, next, effects)
+		return next, effects, nil
+	}}
+}

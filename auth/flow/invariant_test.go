@@ -1,0 +1,350 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The rules of this file are written a second time, from what they should be and not from the machine's
+// code, so that a mistake in one of them shows against the other.
+
+// checkState holds for every reachable state.
+func checkState(m machine, w world, s state) error {
+	f, p := s.f, w.policy
+	if f.Failures > p.Limits.Failures {
+		return fmt.Errorf("%d failures; at most %d", f.Failures, p.Limits.Failures)
+	}
+	if f.Failures == p.Limits.Failures && f.Outcome == Open {
+		return errors.New("the flow goes on after its last failure")
+	}
+	view := m.next(p, f, s.now)
+	over := s.now.Sub(f.Begun) >= p.Limits.Total || s.now.Sub(f.Touched) >= p.Limits.Idle
+	if over && len(view.Actions) > 0 {
+		return errors.New("an expired flow offers actions")
+	}
+	if f.Outcome == Open && !over && f.await == nil && len(view.Actions) == 0 {
+		return errors.New("an open flow offers nothing")
+	}
+	late := m.next(p, f, f.Begun.Add(p.Limits.Total))
+	if len(late.Actions) > 0 {
+		return errors.New("the flow never ends")
+	}
+	for _, proof := range f.Proofs {
+		if proof.Account != f.Subject.Account {
+			return fmt.Errorf("a proof of %q in a flow about %q", proof.Account, f.Subject.Account)
+		}
+	}
+	for _, r := range w.others {
+		other := p
+		other.Rules = r
+		if unmet(other, f, s.now) != unmet(p, f, s.now) {
+			return fmt.Errorf("the goal looks at %+v", r)
+		}
+	}
+	if f.Subject.Decoy && f.Proven() {
+		return errors.New("something was proven of a decoy")
+	}
+	return nil
+}
+
+// checkStep holds for every step: proofs come from somewhere, and sessions only when everything is met.
+func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
+	for _, proof := range next.Proofs {
+		if !slices.Contains(s.f.Proofs, proof) && !explained(w, s, e, proof) {
+			return fmt.Errorf("the proof %+v comes from nowhere", proof)
+		}
+	}
+	if err := checkFacts(w, s, e, next); err != nil {
+		return err
+	}
+	for i, effect := range effects {
+		asks := true
+		switch effect.(type) {
+		case SettleAttempts, Audit, Notify:
+			asks = false
+		}
+		if asks && i != len(effects)-1 {
+			return fmt.Errorf("%T asks for a result and is not the last effect", effect)
+		}
+		if issue, ok := effect.(IssueSession); ok {
+			if err := mayIssue(w, s, next, issue); err != nil {
+				return err
+			}
+		}
+		if commit, ok := effect.(Commit); ok {
+			if err := mayCommit(w, s, next, commit); err != nil {
+				return err
+			}
+		}
+	}
+	if next.Outcome == Granted && !(typeIs[SessionIssued](e) && typeIs[IssueSession](s.f.await)) {
+		return errors.New("granted without a session")
+	}
+	return nil
+}
+
+// checkFacts holds the subject against what the environment said: the machine must believe it, and must not
+// go on from what was proven before the account changed.
+func checkFacts(w world, s state, e Event, next Flow) error {
+	switch e := e.(type) {
+	case SubjectFound:
+		if next.Subject.Status != e.Subject.Status || next.Subject.Decoy != e.Subject.Decoy || next.Subject.Compromised != e.Subject.Compromised {
+			return errors.New("the subject is not the one that was found")
+		}
+	case Resume:
+		if expired(w.policy, s.f, s.now) {
+			return nil // nothing follows
+		}
+		if next.Outcome == Open && next.Subject != e.Subject {
+			return errors.New("the flow goes on with old facts")
+		}
+		if next.Outcome == Open && s.f.Proven() && e.Subject.Epochs.Security != s.f.Subject.Epochs.Security {
+			return errors.New("the flow goes on with proofs from before a change")
+		}
+	}
+	return nil
+}
+
+func typeIs[T any](v any) bool { _, ok := v.(T); return ok }
+
+// explained reports whether the event is reason enough for the proof.
+func explained(w world, s state, e Event, p Proof) bool {
+	switch e := e.(type) {
+	case Begin:
+		q := p
+		q.Inherited = false
+		return p.Method == TrustedDevice && e.Acting.Trusted || p.Inherited && slices.Contains(e.Acting.Proofs, q)
+	case Resume:
+		return p.Method == TrustedDevice && e.Trusted && p.Account == e.Subject.Account
+	case SubjectFound:
+		claimed := p.Method == s.f.claim.Method && p.Account == s.f.claim.Account && p.Account == e.Subject.Account && p.At.Equal(s.now)
+		return p.Method == TrustedDevice && e.Trusted && !e.Subject.Decoy || claimed && !e.Subject.Decoy
+	case ProofChecked:
+		return e.Failure.Reason == 0 && p.Method == e.Proof.Method && p.Account == e.Proof.Account &&
+			p.Connection == e.Proof.Connection && p.Verified == e.Proof.Verified && p.Upstream == e.Proof.Upstream &&
+			p.At.Equal(s.now) && !p.Inherited
+	case Committed:
+		c, ok := s.f.await.(Commit)
+		return ok && c.Change == StoreFactor && c.Method == p.Method && p.Method != RecoveryCode && p.At.Equal(s.now)
+	}
+	return false
+}
+
+// level is the assurance of proofs, counted the slow way.
+func level(proofs []Proof) int {
+	best := 0
+	for i, a := range proofs {
+		best = max(best, single(a))
+		for _, b := range proofs[i+1:] {
+			if knows(a) && holds(b) || holds(a) && knows(b) {
+				best = 2
+			}
+		}
+	}
+	return best
+}
+
+func single(p Proof) int {
+	switch {
+	case p.Method == Passkey && p.Verified, (p.Method == Social || p.Method == SSO) && p.Upstream >= AAL2:
+		return 2
+	case knows(p), holds(p):
+		return 1
+	}
+	return 0
+}
+
+func knows(p Proof) bool { return p.Method == Password || p.Method == Social || p.Method == SSO }
+
+func holds(p Proof) bool {
+	return p.Method == TOTP || p.Method == RecoveryCode || p.Method == Passkey || p.Method == HostFactor
+}
+
+func has(proofs []Proof, methods ...Method) bool {
+	for _, p := range proofs {
+		if slices.Contains(methods, p.Method) {
+			return true
+		}
+	}
+	return false
+}
+
+func ssoBy(proofs []Proof, connection string) bool {
+	for _, p := range proofs {
+		if p.Method == SSO && p.Connection == connection {
+			return true
+		}
+	}
+	return false
+}
+
+// mayIssue is the whole of what a session demands.
+func mayIssue(w world, s state, f Flow, issue IssueSession) error {
+	subject := f.Subject
+	switch {
+	case subject.Decoy || subject.Status != Active:
+		return errors.New("a session for a decoy or a closed account")
+	case issue.Account != subject.Account || issue.Epochs != subject.Epochs:
+		return errors.New("a session for another account than the flow's")
+	case int(issue.Assurance) != level(f.Proofs):
+		return fmt.Errorf("a session of %s; the proofs reach %d", issue.Assurance, level(f.Proofs))
+	}
+	switch f.Goal {
+	case SignIn:
+		return mayEnter(w, f)
+	case StepUp, Handoff:
+		return mayStepUp(w, s, f, w.begin.Target)
+	case Linking, Enrolment:
+		if !f.Changed {
+			return errors.New("the goal is not reached")
+		}
+		return nil
+	}
+	return fmt.Errorf("%s must not end in a session", f.Goal)
+}
+
+func mayEnter(w world, f Flow) error {
+	r, proofs := w.policy.Rules, f.Proofs
+	second := f.Subject.Enrolled&MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor) != 0
+	spared := r.TrustSparesFactor && has(proofs, TrustedDevice)
+	due := r.SecondFactor == Always || r.SecondFactor == IfEnrolled && second
+	vouched := level(proofs) == 2 || has(proofs, Passkey, SSO, MailCode)
+	doubted := f.Verdict == RiskVerify && !vouched
+	unknown := !has(proofs, TrustedDevice) && !vouched
+	switch {
+	case !has(proofs, Password, Passkey, Social, SSO):
+		return errors.New("no first factor")
+	case r.Connection != "" && !ssoBy(proofs, r.Connection):
+		return errors.New("the organisation's sign-in was skipped")
+	case due && level(proofs) < 2 && !spared:
+		return errors.New("the second factor was skipped")
+	case r.Risk && f.Verdict != RiskAllow && f.Verdict != RiskVerify:
+		return errors.New("the risk was not judged")
+	case doubted:
+		return errors.New("the host's doubt was ignored")
+	case unknown && has(proofs, Password) && r.Verification != VerifyNever:
+		return errors.New("login verification was skipped after a password")
+	case unknown && has(proofs, Social) && r.Verification == VerifyPasswordAndSocial:
+		return errors.New("login verification was skipped after a social sign-in")
+	case f.Subject.Compromised && has(proofs, Password):
+		return errors.New("a compromised password was not changed")
+	case f.Acting != "":
+		return errors.New("a sign-in replaces nobody's session")
+	}
+	return nil
+}
+
+// young keeps the proofs that a target counts.
+func young(proofs []Proof, age time.Duration, now time.Time) []Proof {
+	var list []Proof
+	for _, p := range proofs {
+		if age == 0 && !p.Inherited || age > 0 && now.Sub(p.At) <= age {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func mayStepUp(w world, s state, f Flow, t Target) error {
+	fresh := young(f.Proofs, t.MaxAge, s.now)
+	if level(fresh) < int(t.Assurance) {
+		return errors.New("the target's assurance is not reached")
+	}
+	for _, m := range t.Methods.List() {
+		if !has(fresh, m) {
+			return fmt.Errorf("%s was not proven", m)
+		}
+	}
+	asked := t.Assurance > 0 || t.Methods != 0
+	if c := w.policy.Rules.Connection; asked && c != "" && !ssoBy(fresh, c) {
+		return errors.New("the organisation's sign-in was skipped in a step-up")
+	}
+	if f.Acting == "" {
+		return errors.New("a step-up without a session")
+	}
+	if f.Goal == Handoff && !f.Changed {
+		return errors.New("the handoff was not accepted")
+	}
+	return nil
+}
+
+// mayCommit is what each change of an account demands.
+func mayCommit(w world, s state, f Flow, c Commit) error {
+	subject, r := f.Subject, w.policy.Rules
+	mailed := has(f.Proofs, MailCode, MailLink)
+	switch {
+	case subject.Decoy:
+		return errors.New("a change of a decoy")
+	case f.Goal != SignUp && !f.Proven():
+		return errors.New("a change before anything was proven")
+	}
+	switch f.Goal {
+	case SignIn:
+		return mayChangeInSignIn(w, f, c)
+	case StepUp:
+		if c.Change != StoreFactor || level(young(f.Proofs, f.Target.MaxAge, s.now)) < 1 {
+			return errors.New("a change in a step-up without a fresh proof")
+		}
+		return nil
+	case Recovery, Activation, SignUp:
+		wants := map[Goal]Change{Recovery: CompleteRecovery, Activation: CompleteActivation, SignUp: CreateAccount}
+		switch {
+		case c.Change != wants[f.Goal]:
+			return fmt.Errorf("%s commits %s", f.Goal, c.Change)
+		case !mailed:
+			return errors.New("a credential by mail, and no mail was proven")
+		case f.Goal == Recovery && r.Connection != "":
+			return errors.New("a password reset in an organisation that demands SSO")
+		case f.Goal == Activation && r.Connection != "" && !ssoBy(f.Proofs, r.Connection):
+			return errors.New("an activation past the organisation's sign-in")
+		case f.Goal == Recovery && subject.Enrolled&MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor) != 0 &&
+			!has(f.Proofs, TOTP, RecoveryCode, Passkey, HostFactor, Approval):
+			return errors.New("a reset past the second factor")
+		case f.Goal == Recovery && subject.Status != Active && subject.Status != Locked,
+			f.Goal == Activation && subject.Status != Invited:
+			return errors.New("the account's standing forbids it")
+		}
+		return nil
+	case Linking, Enrolment:
+		return mayChangeBySession(w, s, f, c)
+	}
+	return fmt.Errorf("%s must not change the account", f.Goal)
+}
+
+func mayChangeInSignIn(w world, f Flow, c Commit) error {
+	r := w.policy.Rules
+	if c.Change == LockAccount {
+		if f.Verdict != RiskLock || !has(f.Proofs, Password, Passkey, Social, SSO) {
+			return errors.New("a lock without a proof or a verdict")
+		}
+		return nil
+	}
+	calm := f
+	calm.Subject.Compromised = false
+	w.policy.Rules.SecondFactor = min(r.SecondFactor, IfEnrolled) // the factor is what is being enrolled
+	if err := mayEnter(w, calm); err != nil {
+		return fmt.Errorf("a change before the sign-in is otherwise complete: %w", err)
+	}
+	return nil
+}
+
+func mayChangeBySession(w world, s state, f Flow, c Commit) error {
+	fresh := young(f.Proofs, w.policy.Limits.Fresh, s.now)
+	var all []Proof
+	for _, m := range f.Subject.Enrolled.List() {
+		all = append(all, Proof{Method: m, Verified: f.Subject.VerifyingPasskey})
+	}
+	switch {
+	case f.Subject.Status != Active || f.Acting == "":
+		return errors.New("a change without a live session")
+	case level(fresh) < max(level(all), 1):
+		return errors.New("a change without fresh proof at the account's own level")
+	case w.policy.Rules.Connection != "" && !ssoBy(fresh, w.policy.Rules.Connection):
+		return errors.New("a change past the organisation's sign-in")
+	case f.Goal == Enrolment && f.Target.Enrol == Password && f.Subject.Enrolled.Has(Password) && !has(young(f.Proofs, 0, s.now), Password):
+		return errors.New("a password replaced without the present one")
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package flow
+
+import (
+	"slices"
+	"time"
+)
+
+// policies are every combination of choices. Connections come in two, so that a domain may route to another
+// one than the organisation demands.
+func entries() []Entry {
+	var list []Entry
+	all := []Method{Password, Passkey, Social}
+	for bits := range 8 {
+		var set Methods
+		for i, m := range all {
+			if bits>>i&1 == 1 {
+				set = set.With(m)
+			}
+		}
+		for _, c := range []string{"", "c1"} {
+			if set != 0 || c != "" {
+				list = append(list, Entry{Methods: set, Connection: c, SignUp: true, Recovery: true})
+			}
+		}
+	}
+	return list
+}
+
+func rules() []Rules {
+	var list []Rules
+	for _, connection := range []string{"", "c1", "c2"} {
+		for second := Never; second <= Always; second++ {
+			for verify := VerifyNever; verify <= VerifyPasswordAndSocial; verify++ {
+				for _, spare := range []bool{false, true} {
+					for _, risk := range []bool{false, true} {
+						list = append(list, Rules{connection, second, verify, spare, risk})
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// kinds are the accounts: every mix of credentials that the machine tells apart, and every standing.
+func kinds() []Subject {
+	var list []Subject
+	add := func(verifying bool, methods ...Method) {
+		list = append(list, Subject{
+			Account: alice, Status: Active, Enrolled: MethodsOf(methods...), VerifyingPasskey: verifying,
+		})
+	}
+	add(false, Password)
+	add(false, Password, TOTP)
+	add(false, Password, RecoveryCode)
+	add(false, Password, HostFactor, RecoveryCode)
+	add(false, Password, Passkey)
+	add(true, Password, Passkey)
+	add(false, Password, Social, TOTP)
+	add(false, Social)
+	add(false, Passkey)
+	add(true, Passkey)
+	add(false, Passkey, TOTP)
+	add(false, SSO)
+	add(false, SSO, TOTP)
+	add(false)
+	compromised := list[0]
+	compromised.Compromised = true
+	list = append(list, compromised)
+	for _, status := range []Status{Invited, Disabled, Locked} {
+		for _, methods := range []Methods{MethodsOf(Password), MethodsOf(Social, SSO, Passkey), MethodsOf(Password, TOTP)} {
+			list = append(list, Subject{Account: alice, Status: status, Enrolled: methods})
+		}
+	}
+	return append(list, Subject{Account: decoy, Decoy: true})
+}
+
+// acting are the proofs that a session can bring: none that counts, one old, one fresh, two.
+func actingProofs(s Subject) [][]Proof {
+	proof := func(m Method, age time.Duration) Proof {
+		return Proof{Method: m, At: epoch.Add(-age), Account: s.Account, Connection: connectionOf(m)}
+	}
+	var sets [][]Proof
+	for _, m := range s.Enrolled.And(firstFactors).List() {
+		for _, age := range []time.Duration{tick, tick + time.Nanosecond} {
+			sets = append(sets, []Proof{proof(m, age)})
+		}
+		for _, second := range s.Enrolled.And(secondFactors).List() {
+			sets = append(sets, []Proof{proof(m, 5*tick), proof(second, 0)}, []Proof{proof(m, 0), proof(second, 0)})
+		}
+	}
+	return sets
+}
+
+func connectionOf(m Method) string {
+	switch m {
+	case SSO:
+		return "c1"
+	case Social:
+		return "p1"
+	}
+	return ""
+}
+
+// worldsOf yields every world of a goal. Goals other than signing in look at nothing of the rules but the
+// connection; their worlds carry the other rules along, to be compared in every state.
+func worldsOf(goal Goal, yield func(world) bool) {
+	all := rules()
+	for _, r := range all {
+		var others []Rules
+		if goal != SignIn {
+			if r != (Rules{Connection: r.Connection}) {
+				continue
+			}
+			others = all[slices.IndexFunc(all, func(o Rules) bool { return o.Connection == r.Connection }):][:len(all)/3]
+		}
+		for _, subject := range kinds() {
+			worlds := sessionsWorlds(goal, subject)
+			if goal.ByStranger() {
+				worlds = strangersWorlds(goal, subject)
+			}
+			for _, w := range worlds {
+				w.policy.Rules, w.policy.Limits, w.subject, w.others = r, tinyLimits, subject, others
+				if !yield(w) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func strangersWorlds(goal Goal, subject Subject) []world {
+	w := world{
+		policy: Policy{Entry: Entry{Methods: MethodsOf(Password), SignUp: true, Recovery: true}}, begin: Begin{Goal: goal},
+	}
+	if goal == SignIn {
+		w.entries = entries() // the goals of the mailbox do not look at it
+	}
+	trusted := w
+	trusted.trusted = true
+	return []world{w, trusted}
+}
+
+func sessionsWorlds(goal Goal, subject Subject) []world {
+	if subject.Decoy || subject.Status != Active {
+		return nil // refused at Begin, which TestBeginRefuses shows
+	}
+	var list []world
+	for _, proofs := range actingProofs(subject) {
+		for _, target := range targetsOf(goal) {
+			list = append(list, world{
+				policy: Policy{Entry: Entry{Methods: MethodsOf(Password)}},
+				begin:  Begin{Goal: goal, Target: target, Acting: Acting{Session: "s1", Subject: subject, Proofs: proofs}},
+			})
+		}
+	}
+	return list
+}
+
+func targetsOf(goal Goal) []Target {
+	switch goal {
+	case Enrolment:
+		var list []Target
+		for _, m := range enrollable.List() {
+			list = append(list, Target{Enrol: m})
+		}
+		return list
+	case Linking:
+		return []Target{{}}
+	}
+	return []Target{
+		{}, {Assurance: AAL1}, {Assurance: AAL2}, {Assurance: AAL1, MaxAge: tick}, {Assurance: AAL2, MaxAge: tick},
+		{Assurance: AAL1, MaxAge: tick, Methods: MethodsOf(Password)}, {Methods: MethodsOf(TOTP), MaxAge: tick},
+	}
+}
