@@ -1,0 +1,73 @@
+package password
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cardea-auth/cardea/auth"
+)
+
+const (
+	// leastContextWord is the shortest context word, in code points: shorter ones are part of too many
+	// good passwords.
+	leastContextWord = 3
+	// maxPersonal bounds the work that one long name makes.
+	maxPersonal = 32
+)
+
+// personalForms returns the words that the account suggests.
+func personalForms(about auth.PasswordContext) []string {
+	forms := contextForms(about.Identifier)
+	if at := strings.LastIndexByte(about.Identifier, '@'); at >= 0 {
+		forms = append(forms, contextForms(about.Identifier[:at], about.Identifier[at+1:])...)
+	}
+	forms = append(forms, contextForms(about.Name)...)
+	return forms[:min(len(forms), maxPersonal)]
+}
+
+// contextForms returns each text, folded, and the words in it. Numbers and what is too short are left out.
+func contextForms(texts ...string) (forms []string) {
+	for _, text := range texts {
+		text = fold(text)
+		words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		for _, w := range append(words, text) {
+			if usableContext(w) {
+				forms = append(forms, w)
+			}
+		}
+	}
+	return forms
+}
+
+func usableContext(word string) bool {
+	return utf8.RuneCountInString(word) >= leastContextWord && strings.ContainsFunc(word, unicode.IsLetter)
+}
+
+// contextPieces returns the pieces that text begins with among the words, look-alikes included.
+func contextPieces(text []rune, words []string) (found []piece) {
+	for _, w := range words {
+		if n := beginsWith(text, w); n > 0 {
+			found = append(found, repeats(text, piece{ofContext, n, priceContext})...)
+		}
+	}
+	return found
+}
+
+// beginsWith returns the length of word if text begins with it or with its look-alikes, else zero.
+func beginsWith(text []rune, word string) (length int) {
+	changed := 0
+	for _, c := range word {
+		if length == len(text) || !looksLike(text[length], c) {
+			return 0
+		}
+		if text[length] != c {
+			changed++
+		}
+		length++
+	}
+	if 2*changed > length {
+		return 0
+	}
+	return length
+}

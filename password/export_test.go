@@ -1,0 +1,51 @@
+package password
+
+import "strings"
+
+// NewWithDerive is New with another function in the place of argon2.IDKey.
+func NewWithDerive(c Config, derive func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte) (*Hasher, error) {
+	return newHasher(c, derive)
+}
+
+// WithoutLong takes the long entries out of the built-in list, so that a test sees what the rules find alone.
+func (h *Hasher) WithoutLong(from int) {
+	var short strings.Builder
+	for line := range strings.Lines(commonText) {
+		if len([]rune(line))-1 < from {
+			short.WriteString(line)
+		}
+	}
+	h.words.common = wordList(short.String())
+}
+
+// Held returns what the gate has given out, and how many wait.
+func (h *Hasher) Held() (bytes, shared int64, waiting int) {
+	h.gate.mu.Lock()
+	defer h.gate.mu.Unlock()
+	return h.gate.held, h.gate.heldShared, h.gate.line.Len()
+}
+
+// Grow widens the gate, and calls meanwhile before anybody can notice.
+func (h *Hasher) Grow(bytes int64, meanwhile func()) {
+	h.gate.mu.Lock()
+	defer h.gate.mu.Unlock()
+	meanwhile()
+	h.gate.memory += bytes
+	h.gate.shared += bytes
+	h.gate.admit()
+}
+
+// CommonList is the built-in list.
+func CommonList() string { return commonText }
+
+// TopList is the list of the most common words.
+func TopList() string { return topText }
+
+// Reformat reads a PHC string and writes it again.
+func Reformat(encoded string) (string, error) {
+	s, err := parseArgon2id(encoded, limits{memory: maxMemory}, nil)
+	if err != nil {
+		return "", err
+	}
+	return s.(argon2id).String(), nil
+}

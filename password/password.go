@@ -1,0 +1,101 @@
+// Package password hashes passwords, verifies them and judges new ones. Hasher is what a Service takes as
+// auth.Passwords.
+//
+//	hasher, err := password.New(password.Config{ContextWords: []string{"acme", "roadrunner"}})
+//
+// Hashes are Argon2id (RFC 9106) in the PHC string form and carry their own parameters, so that the
+// parameters may be raised at any time: old hashes go on matching, and Verify says which are due for a
+// stronger one.
+//
+// Every hash first passes a gate that bounds the memory of all hashes in flight, those of unknown accounts
+// included. Who does not get through waits in line, and past the end of the line is told that the server is
+// busy (ASVS 15.2.2). A part of the memory is kept for browsers that completed a sign-in before, so that a
+// flood of strangers does not lock the owners of accounts out. The gate bounds what hashes hold while they
+// run: each allocates its memory anew (46 MiB by default) and leaves it to the garbage collector, which lets
+// the heap grow to about twice what is live. Allow for that, or set GOMEMLIMIT.
+//
+// Passwords are Unicode. Their only change is normalisation to NFC, so that what looks and types the same
+// is the same; nothing is trimmed, folded or cut, and malformed UTF-8 is refused (ASVS 6.2.8, NIST SP
+// 800-63B-4 §3.1.1.2). Length counts code points. There are no rules of composition and no expiry; Review
+// refuses what is commonly used, patterns and chains of common words, and what can be told from the account
+// or its surroundings.
+//
+// Not in this package: throttling and lockout, the storing of hashes, marks for compromised passwords,
+// formats other than Argon2id, and a client for breach lists (Config.Breached is where one goes).
+package password
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/cardea-auth/cardea/auth"
+)
+
+// Hasher hashes, verifies and judges passwords. Make one with New. It is safe for concurrent use, and one
+// should serve the whole process: each has a gate of its own.
+type Hasher struct {
+	params Params
+	limits limits
+	gate   *gate
+	decoy  stored
+	random io.Reader
+	derive deriveFunc
+
+	minLength, minLengthWithFactor, maxLength int
+
+	words        dictionary
+	common       map[string]bool // Config.Common, folded
+	contextWords []string        // Config.ContextWords, folded
+	breached     func(ctx context.Context, password auth.Secret) (bool, error)
+	onFailure    BreachFailure
+	logger       *slog.Logger
+}
+
+var _ auth.Passwords = (*Hasher)(nil)
+
+// New returns a Hasher. Its error names every problem of the configuration.
+func New(c Config) (*Hasher, error) { return newHasher(c, argon2.IDKey) }
+
+func newHasher(c Config, derive deriveFunc) (*Hasher, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("password: invalid Config: %w", err)
+	}
+	h := &Hasher{
+		params:              c.Params,
+		limits:              limits{memory: uint32(min(c.sharedMemory()/kibi, maxMemory))},
+		gate:                newGate(c.Memory, c.sharedMemory(), c.Queue, c.Wait),
+		random:              c.Random,
+		derive:              derive,
+		minLength:           c.MinLength,
+		minLengthWithFactor: c.MinLengthWithFactor,
+		maxLength:           c.MaxLength,
+		words:               builtin(),
+		contextWords:        contextForms(c.ContextWords...),
+		common:              make(map[string]bool, len(c.Common)),
+		breached:            c.Breached,
+		onFailure:           c.BreachFailure,
+		logger:              c.Logger,
+	}
+	for _, entry := range c.Common {
+		h.common[fold(entry)] = true
+	}
+	decoy, err := h.newDecoy()
+	if err != nil {
+		return nil, err
+	}
+	h.decoy = decoy
+	return h, nil
+}
+
+// Lengths returns the shortest and the longest password accepted, in code points.
+func (h *Hasher) Lengths(secondFactor bool) (shortest, longest int) {
+	if secondFactor {
+		return h.minLengthWithFactor, h.maxLength
+	}
+	return h.minLength, h.maxLength
+}

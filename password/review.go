@@ -1,0 +1,136 @@
+package password
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"unicode/utf8"
+
+	"github.com/cardea-auth/cardea/auth"
+)
+
+// The problems that Review names. They are stable and may be shown.
+const (
+	TooShort   = "too-short"  // fewer code points than Lengths says
+	TooLong    = "too-long"   // more code points than Lengths says
+	Malformed  = "malformed"  // not UTF-8
+	Context    = "context"    // made of the address, the name or the host's own words, digits and marks aside
+	Common     = "common"     // a listed password, perhaps with digits, marks or look-alikes
+	Repetitive = "repetitive" // a short part over and over
+	Sequence   = "sequence"   // a piece of an alphabet or of the numbers, or a date
+	Keyboard   = "keyboard"   // neighbouring keys
+	Words      = "words"      // a few common words or patterns in a row
+	Breached   = "breached"   // known from a breach, says Config.Breached
+)
+
+// maxDecoration is how many characters between known pieces count as decoration, if they are no more than a
+// third of the password. More of them may well be random.
+const maxDecoration = 8
+
+// Review returns what is wrong with a new password, one of the constants of this package, or nothing. It
+// judges the whole and never a part: a common word in a good passphrase does no harm. There is no rule about
+// which characters a password must have (ASVS 6.2.4, 6.2.5, 6.2.11). The error is that of Config.Breached
+// under FailClosed.
+func (h *Hasher) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (problem string, err error) {
+	text, problem := canonical(password.Reveal(), h.maxLength)
+	if problem != "" {
+		return problem, nil
+	}
+	shortest, _ := h.Lengths(about.SecondFactor)
+	if utf8.RuneCountInString(text) < shortest {
+		return TooShort, nil
+	}
+	if problem := h.guessable([]rune(fold(text)), about, shortest); problem != "" {
+		return problem, nil
+	}
+	return h.askBreached(ctx, text)
+}
+
+// guessable holds a folded password against the account, the lists and the patterns.
+func (h *Hasher) guessable(text []rune, about auth.PasswordContext, shortest int) string {
+	suggested := append(personalForms(about), h.contextWords...)
+	suggestedAt := func(rest []rune) []piece { return contextPieces(rest, suggested) }
+	if _, weak := cheapest(text, suggestedAt, func(cut) bool { return true }); weak {
+		return Context
+	}
+	if h.words.common.has(string(text)) || h.common[string(text)] {
+		return Common
+	}
+	// Saying a thing twice makes it no longer: is the part by itself long enough?
+	if p, repeated := period(text); repeated && p < shortest {
+		return Repetitive
+	}
+	piecesAt := func(rest []rune) []piece { return append(h.words.knownPieces(rest), suggestedAt(rest)...) }
+	forms := [][]rune{text}
+	if squeezed := squeeze(text); len(squeezed) < len(text) {
+		forms = append(forms, squeezed)
+	}
+	for _, form := range forms {
+		decorated := func(c cut) bool {
+			rest := c.filler + c.letters
+			return rest <= maxDecoration && 3*rest <= len(form)
+		}
+		if c, weak := cheapest(form, piecesAt, decorated); weak {
+			return c.problem()
+		}
+	}
+	return ""
+}
+
+// problem names what the pieces have in common.
+func (c cut) problem() string {
+	switch {
+	case c.kinds == ofWords && c.pieces == 1:
+		return Common
+	case c.kinds == ofSequence:
+		return Sequence
+	case c.kinds == ofKeyboard:
+		return Keyboard
+	case c.kinds == ofRun:
+		return Repetitive
+	}
+	return Words
+}
+
+// period returns the length of the part that text repeats from beginning to end, the last time perhaps not
+// as a whole.
+func period(text []rune) (length int, repeated bool) {
+next:
+	for p := 1; p <= len(text)/2; p++ {
+		for i := p; i < len(text); i++ {
+			if text[i] != text[i-p] {
+				continue next
+			}
+		}
+		return p, true
+	}
+	return 0, false
+}
+
+// squeeze writes each run of the same character once: "qq11ww22" is "q1w2".
+func squeeze(text []rune) []rune {
+	var out []rune
+	for i, r := range text {
+		if i == 0 || r != text[i-1] {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (h *Hasher) askBreached(ctx context.Context, text string) (problem string, err error) {
+	if h.breached == nil {
+		return "", nil
+	}
+	found, err := h.breached(ctx, auth.NewSecret(text))
+	switch {
+	case err != nil && h.onFailure == FailOpen:
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "breach check failed", slog.Any("error", err))
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("password: breach check: %w", err)
+	case found:
+		return Breached, nil
+	}
+	return "", nil
+}
