@@ -1,0 +1,156 @@
+// Package standard puts the parts of Cardea together in one call: accounts, flows and sessions in one SQLite
+// database, passwords hashed with Argon2id, throttling, pages and a JSON API.
+//
+//	site, err := standard.Open(ctx, standard.Config{
+//		Origin: "https://app.example", Product: "Example", Driver: "sqlite", Database: "app.db",
+//	})
+//
+// [Open] takes the few things that it cannot know and chooses the rest; every choice can be changed through
+// the fields that hold the parts' own configurations. The result is an http.Handler for everything below
+// /auth/, with Require and RequireFresh to guard the host's own handlers.
+//
+// The package imports every feature it assembles, so a program that uses it links them all. Programs that
+// want fewer wire the parts by hand; it takes about forty lines more, and examples/byhand shows them.
+//
+// The host supplies the SQL driver by importing it, serves the handler, and calls [Site.Run] in a goroutine
+// of its own; nothing here starts one.
+package standard
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/authhttp"
+	"github.com/cardea-auth/cardea/auth/store/sqlstore"
+	"github.com/cardea-auth/cardea/password"
+	"github.com/cardea-auth/cardea/session"
+)
+
+// Config is what a Site is made from. Origin, Product, Driver and Database are required.
+type Config struct {
+	// Origin is the public base URL, such as "https://app.example". Plain http is for loopback hosts, in
+	// development; cookies then lose their Secure attribute and their __Host- prefix.
+	Origin string
+	// Product is the name that the pages show.
+	Product string
+	// Driver is the name under which an SQLite driver registered itself with database/sql.
+	Driver string
+	// Database is the path of the database file. It is created if it does not exist, readable by its
+	// owner alone.
+	Database string
+	// KeyFile is the path of the file with the master keys; see LoadKeys. Empty means Database with
+	// ".key" appended. It belongs on another disk than the database's backups.
+	KeyFile string
+	// TrustedProxies are the addresses of the reverse proxies whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+	// Passwords and Sessions are the parts' own configurations.
+	Passwords password.Config
+	Sessions  session.Config
+	// Service and HTTP, if set, may change the assembled configurations before they are used.
+	Service func(*auth.Config)
+	HTTP    func(*authhttp.Config)
+	// Logger receives decisions and faults. Nil discards.
+	Logger *slog.Logger
+}
+
+// Site is an assembled installation. It is an http.Handler for everything below /auth/ and for
+// /.well-known/change-password. It is safe for concurrent use.
+type Site struct {
+	*authhttp.Handler
+	// Service is for what the pages do not do: creating, disabling and deleting accounts, and the report.
+	Service *auth.Service
+	// Store is the database; the host may share its pool.
+	Store *sqlstore.Store
+}
+
+// Open opens the database, creates or migrates its schema, reads or makes the keys and assembles the rest.
+// Its error names every problem that it finds. The caller closes the Site.
+func Open(ctx context.Context, c Config) (*Site, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	keys, err := LoadKeys(cmp.Or(c.KeyFile, c.Database+".key"))
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlstore.OpenSQLite(ctx, c.Driver, c.Database, sqlstore.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("standard: %w", err)
+	}
+	site, err := assemble(c, keys, store)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return site, nil
+}
+
+func (c Config) check() error {
+	var problems []error
+	for _, field := range []struct{ name, value string }{
+		{"Origin", c.Origin}, {"Product", c.Product}, {"Driver", c.Driver}, {"Database", c.Database},
+	} {
+		if field.value == "" {
+			problems = append(problems, fmt.Errorf("%s is required", field.name))
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("standard: invalid Config:\n%w", errors.Join(problems...))
+	}
+	return nil
+}
+
+func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
+	host := ""
+	if u, err := url.Parse(c.Origin); err == nil {
+		host = u.Hostname()
+	}
+	c.Passwords.ContextWords = append([]string{c.Product}, c.Passwords.ContextWords...)
+	if host != "" && host != "localhost" {
+		c.Passwords.ContextWords = append(c.Passwords.ContextWords, host)
+	}
+	c.Passwords.Logger = cmp.Or(c.Passwords.Logger, c.Logger)
+	c.Sessions.Logger = cmp.Or(c.Sessions.Logger, c.Logger)
+	c.Sessions.Store = store
+	hasher, passwordErr := password.New(c.Passwords)
+	sessions, sessionErr := session.New(c.Sessions)
+	devices, deviceErr := session.NewDevices(session.DevicesConfig{Keys: keys})
+	if err := errors.Join(passwordErr, sessionErr, deviceErr); err != nil {
+		return nil, err
+	}
+	config := auth.Config{
+		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store.Flows(), Counters: store,
+		Passwords: hasher, Sessions: sessions, Devices: devices, Logger: c.Logger,
+	}
+	if c.Service != nil {
+		c.Service(&config)
+	}
+	service, err := auth.New(config)
+	if err != nil {
+		return nil, err
+	}
+	web := authhttp.Config{
+		Service: service, Keys: keys, Origin: c.Origin, Product: c.Product, TrustedProxies: c.TrustedProxies,
+		InsecureCookiesForLoopback: strings.HasPrefix(c.Origin, "http://"), Logger: c.Logger,
+	}
+	if c.HTTP != nil {
+		c.HTTP(&web)
+	}
+	handler, err := authhttp.New(web)
+	if err != nil {
+		return nil, err
+	}
+	return &Site{Handler: handler, Service: service, Store: store}, nil
+}
+
+// Run sweeps what expired until ctx is done, and returns ctx's error. The host calls it in a goroutine of its own.
+func (s *Site) Run(ctx context.Context) error { return s.Service.Run(ctx) }
+
+// Close closes the database.
+func (s *Site) Close() error { return s.Store.Close() }

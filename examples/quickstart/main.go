@@ -1,0 +1,40 @@
+// Quickstart is a site with sign-in pages, a JSON API and one protected page, on an embedded database.
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+	"net/http"
+
+	"github.com/cardea-auth/cardea/auth/authhttp"
+	"github.com/cardea-auth/cardea/auth/standard"
+	_ "modernc.org/sqlite"
+)
+
+var prepare = func(context.Context, *standard.Site) {} // demo.go makes accounts to try
+
+func main() {
+	addr := flag.String("addr", "localhost:8080", "listen on this address")
+	data := flag.String("data", "quickstart.db", "keep accounts and sessions in this file")
+	flag.Parse()
+	ctx := context.Background()
+	site, err := standard.Open(ctx, standard.Config{
+		Origin: "http://" + *addr, Product: "Quickstart", Driver: "sqlite", Database: *data,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer site.Close()
+	prepare(ctx, site)
+	go site.Run(ctx)
+
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", site)
+	mux.Handle("/.well-known/change-password", site)
+	mux.Handle("/", site.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, _ := authhttp.SessionFrom(r.Context())
+		w.Write([]byte("Only you see this. Your account is " + session.Account + "."))
+	})))
+	log.Fatal(http.ListenAndServe(*addr, mux))
+}
