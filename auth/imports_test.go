@@ -1,0 +1,140 @@
+package auth_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/cardea-auth/cardea"
+
+// layers says which of our packages each package may import. A new row, or a new word in one, needs a reason.
+var layers = []struct {
+	packages []string
+	may      []string
+	why      string
+}{
+	{[]string{"auth/flow"}, nil, "the machine is pure: its import list is the proof"},
+	{[]string{"auth"}, []string{"auth/flow"}, "nouns, ports and the shell that runs the machine"},
+	{[]string{"password", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
+	{[]string{"auth/store/internal/bucket"}, []string{"auth"}, "the rule of a counter, which every store applies in its own way"},
+	{[]string{"auth/store/memory", "auth/store/sqlstore"}, []string{"auth", "auth/flow", "auth/store/internal/bucket", "session"}, "stores implement ports"},
+	{[]string{"auth/authtest"}, []string{"auth", "auth/flow", "session"}, "kits check ports; stores are given to them"},
+	{[]string{"auth/authhttp"}, []string{"auth", "auth/flow", "password", "session"}, "pages and JSON over the service"},
+	{[]string{"auth/standard"}, []string{"auth", "auth/flow", "auth/authhttp", "auth/store/sqlstore", "password", "session"}, "the assembly links what it assembles"},
+}
+
+// flowImports are all that the machine may import: no clock, no randomness, no input or output.
+var flowImports = []string{"cmp", "errors", "fmt", "maps", "slices", "strings", "time"}
+
+// thirdParty are the modules that library code may use at all.
+var thirdParty = []string{"golang.org/x/crypto", "golang.org/x/net", "golang.org/x/text"}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T, patterns ...string) []listed {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-deps=false", "-json=ImportPath,Imports,Deps"}, patterns...)...)
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else {
+			require.NoError(t, err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestLayers(t *testing.T) {
+	for _, p := range list(t, module+"/...") {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		row := slices.IndexFunc(layers, func(l struct {
+			packages []string
+			may      []string
+			why      string
+		}) bool {
+			return slices.Contains(l.packages, name)
+		})
+		require.GreaterOrEqual(t, row, 0, "package %s has no row in the table of layers", name)
+		for _, imported := range p.Imports {
+			checkImport(t, name, imported, layers[row].may)
+		}
+	}
+}
+
+func checkImport(t *testing.T, name, imported string, may []string) {
+	t.Helper()
+	if ours, ok := strings.CutPrefix(imported, module+"/"); ok {
+		require.Contains(t, may, ours, "%s must not import %s", name, ours)
+		return
+	}
+	if name == "auth/flow" {
+		require.Contains(t, flowImports, imported, "the machine must stay pure")
+		return
+	}
+	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
+		require.NotContains(t, []string{"math/rand", "math/rand/v2", "crypto/md5", "unsafe"}, imported, name)
+		return
+	}
+	require.True(t, slices.ContainsFunc(thirdParty, func(m string) bool { return strings.HasPrefix(imported, m+"/") }),
+		"%s imports %s", name, imported)
+}
+
+// TestTheMachineReadsNoClock looks for the one function of package time that would make it impure.
+func TestTheMachineReadsNoClock(t *testing.T) {
+	files, err := os.ReadDir("flow")
+	require.NoError(t, err)
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), "_test.go") || path.Ext(f.Name()) != ".go" {
+			continue
+		}
+		text, err := os.ReadFile("flow/" + f.Name())
+		require.NoError(t, err)
+		for _, impure := range []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After"} {
+			require.NotContains(t, string(text), impure+"(", f.Name())
+		}
+	}
+}
+
+// TestPasswordsAloneStayLight counts what a program links that wires passwords by hand, in modules.
+func TestPasswordsAloneStayLight(t *testing.T) {
+	foreign := map[string]bool{}
+	for _, p := range list(t, module+"/auth", module+"/password", module+"/session", module+"/auth/authhttp", module+"/auth/store/memory") {
+		for _, dep := range p.Deps {
+			if first, _, _ := strings.Cut(dep, "/"); strings.Contains(first, ".") && !strings.HasPrefix(dep, module) {
+				foreign[strings.Join(strings.SplitN(dep, "/", 4)[:3], "/")] = true
+			}
+		}
+	}
+	for dep := range foreign {
+		require.Contains(t, append(thirdParty, "golang.org/x/sys"), dep) // x/crypto asks it which processor this is
+	}
+}
+
+func TestTopLevelFolders(t *testing.T) {
+	entries, err := os.ReadDir("..")
+	require.NoError(t, err)
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			require.Contains(t, []string{"auth", "password", "mfa", "federation", "sso", "session", "reset", "examples"}, e.Name())
+		}
+	}
+}
