@@ -97,6 +97,11 @@ func (c Config) problems() []error {
 
 func (t Throttle) problems() []error {
 	var problems []error
+	report := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
 	for _, n := range []struct {
 		name       string
 		value, max int
@@ -105,17 +110,16 @@ func (t Throttle) problems() []error {
 		{"Free", t.Free, 100}, {"Cap", t.Cap, 100}, {"AccountCap", t.AccountCap, 100},
 		{"PrefixCap", t.PrefixCap, 1 << 20}, {"BeginCap", t.BeginCap, 1 << 20},
 	} {
-		if n.value < 1 || n.value > n.max {
-			problems = append(problems, fmt.Errorf("Throttle.%s is %d; it must be between 1 and %d", n.name, n.value, n.max))
-		}
+		report(n.value < 1 || n.value > n.max, "Throttle.%s is %d; it must be between 1 and %d", n.name, n.value, n.max)
 	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"FirstDelay", t.FirstDelay}, {"MaxDelay", t.MaxDelay}, {"AccountLeak", t.AccountLeak}, {"PrefixLeak", t.PrefixLeak}, {"BeginLeak", t.BeginLeak}} {
-		if d.value <= 0 {
-			problems = append(problems, fmt.Errorf("Throttle.%s is %s; it must be positive", d.name, d.value))
-		}
+	}{
+		{"FirstDelay", t.FirstDelay}, {"MaxDelay", t.MaxDelay},
+		{"AccountLeak", t.AccountLeak}, {"PrefixLeak", t.PrefixLeak}, {"BeginLeak", t.BeginLeak},
+	} {
+		report(d.value <= 0, "Throttle.%s is %s; it must be positive", d.name, d.value)
 	}
 	return problems
 }

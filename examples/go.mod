@@ -4,7 +4,11 @@ go 1.26.0
 
 replace github.com/cardea-auth/cardea => ../
 
-require github.com/cardea-auth/cardea v0.0.0
+require (
+	github.com/cardea-auth/cardea v0.0.0
+	github.com/stretchr/testify v1.12.0
+	modernc.org/sqlite v1.61.0
+)
 
 require (
 	github.com/chromedp/cdproto v0.159.0 // indirect
@@ -15,10 +19,12 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
-	github.com/stretchr/testify v1.12.0 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	gopkg.in/yaml.v3 v3.0.1 // indirect
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	modernc.org/sqlite v1.61.0 // indirect
 )

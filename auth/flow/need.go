@@ -131,22 +131,22 @@ func unmetBySession(p Policy, f Flow, now time.Time) Need {
 	if f.Changed && f.Goal != StepUp {
 		return NoNeed
 	}
+	// A session alone must not replace a password: the present one is asked for (ASVS 6.2.3).
+	replaces := f.Goal == Enrolment && f.Target.Enrol == Password
+	if replaces && f.Subject.Enrolled.Has(Password) && !proves(freshProofs(0, f.Proofs, now), Password) {
+		return FreshPassword
+	}
 	target := effectiveTarget(p, f)
 	if need := unmetTarget(p, f, target, now); need != NoNeed {
 		return need
 	}
-	switch f.Goal {
-	case Linking:
+	switch {
+	case f.Goal == Linking:
 		return ExternalIdentity
-	case Enrolment:
-		if f.Target.Enrol != Password {
-			return NewFactor
-		}
-		// A session alone must not replace a password: the present one is asked for (ASVS 6.2.3).
-		if f.Subject.Enrolled.Has(Password) && !proves(freshProofs(0, f.Proofs, now), Password) {
-			return FreshPassword
-		}
+	case replaces:
 		return PasswordChange
+	case f.Goal == Enrolment:
+		return NewFactor
 	}
 	return NoNeed
 }

@@ -163,9 +163,9 @@ func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error
 	case Ask:
 		r.challenge(e.Method)
 	case Depart:
-		r.ask(MakeChallenge{Method: e.Method, Connection: e.Connection})
+		r.ask(MakeChallenge(e))
 	case Return:
-		r.ask(CheckProof{Method: e.Method, Connection: e.Connection})
+		r.ask(CheckProof(e))
 	case NewPassword:
 		r.f.Choices.EndOthers = e.EndOthers
 		r.ask(ReviewPassword{})

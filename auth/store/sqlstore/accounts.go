@@ -1,0 +1,141 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// Open implements auth.AccountStore.
+func (s *Store) Open(ctx context.Context, id string, status flow.Status, passwordHash string, _ time.Time) error {
+	rows, err := s.exec(ctx, `INSERT INTO cardea_accounts
+		(id, status, security_epoch, session_epoch, password_hash, compromised) VALUES (?, ?, 1, 1, ?, 0)
+		ON CONFLICT DO NOTHING`, id, int64(status), passwordHash)
+	if err == nil && rows == 0 {
+		return auth.ErrTaken
+	}
+	return fault("open account", err)
+}
+
+// State implements auth.AccountStore.
+func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error) {
+	var state auth.AccountState
+	var password bool
+	err := s.row(ctx, `SELECT status, security_epoch, session_epoch, password_hash <> '', compromised
+		FROM cardea_accounts WHERE id = ?`, id).
+		Scan(&state.Status, &state.Epochs.Security, &state.Epochs.Session, &password, &state.Compromised)
+	if err != nil {
+		return auth.AccountState{}, fault("read account", missing(err, auth.ErrNotFound), auth.ErrNotFound)
+	}
+	if password {
+		state.Enrolled = state.Enrolled.With(flow.Password)
+	}
+	return state, nil
+}
+
+// SetStatus implements auth.AccountStore.
+func (s *Store) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, _ time.Time) (flow.Epochs, error) {
+	rows, err := s.exec(ctx, `UPDATE cardea_accounts
+		SET status = ?, security_epoch = security_epoch + 1, session_epoch = session_epoch + 1
+		WHERE id = ? AND status = ? AND security_epoch = ? AND session_epoch = ?`,
+		int64(to), id, int64(from.Status), from.Epochs.Security, from.Epochs.Session)
+	if err != nil {
+		return flow.Epochs{}, fault("set status", err)
+	}
+	if rows == 0 {
+		return flow.Epochs{}, s.staleOrMissing(ctx, id)
+	}
+	return flow.Epochs{Security: from.Epochs.Security + 1, Session: from.Epochs.Session + 1}, nil
+}
+
+// RaiseEpochs implements auth.AccountStore.
+func (s *Store) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
+	return s.raised(ctx, "raise epochs", auth.ErrNotFound, `UPDATE cardea_accounts SET
+		security_epoch = CASE WHEN security_epoch < ? THEN ? ELSE security_epoch END,
+		session_epoch = CASE WHEN session_epoch < ? THEN ? ELSE session_epoch END
+		WHERE id = ? RETURNING security_epoch, session_epoch`,
+		least.Security, least.Security, least.Session, least.Session, id)
+}
+
+// raised runs an UPDATE that returns the account's epochs. It commits apart from the statement: an error
+// that came while its rows are closed could get lost.
+func (s *Store) raised(ctx context.Context, what string, none error, update string, args ...any) (e flow.Epochs, err error) {
+	err = s.act(ctx, func(t tx) error {
+		return missing(t.row(ctx, update, args...).Scan(&e.Security, &e.Session), none)
+	})
+	if err != nil {
+		return flow.Epochs{}, fault(what, err, none)
+	}
+	return e, nil
+}
+
+// Delete implements auth.AccountStore. It deletes the account from the directory too. Its sessions are
+// another port's: what that one knows of the standing stays, so that no sign-in that began before can end
+// in a session.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	err := s.act(ctx, func(t tx) error {
+		if _, err := t.exec(ctx, `DELETE FROM cardea_accounts WHERE id = ?`, id); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, `DELETE FROM cardea_people WHERE id = ?`, id)
+		return err
+	})
+	return fault("delete account", err)
+}
+
+// PasswordHash implements auth.PasswordStore.
+func (s *Store) PasswordHash(ctx context.Context, id string) (hash string, err error) {
+	err = s.row(ctx, `SELECT password_hash FROM cardea_accounts WHERE id = ?`, id).Scan(&hash)
+	return hash, fault("read password hash", missing(err, nil))
+}
+
+// ReplacePassword implements auth.PasswordStore.
+func (s *Store) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, _ time.Time) (flow.Epochs, error) {
+	to := flow.Epochs{Security: from.Security + 1, Session: from.Session}
+	if endSessions {
+		to.Session++
+	}
+	rows, err := s.exec(ctx, `UPDATE cardea_accounts
+		SET password_hash = ?, compromised = 0, security_epoch = ?, session_epoch = ?
+		WHERE id = ? AND security_epoch = ? AND session_epoch = ?`,
+		hash, to.Security, to.Session, id, from.Security, from.Session)
+	if err != nil {
+		return flow.Epochs{}, fault("replace password", err)
+	}
+	if rows == 0 {
+		return flow.Epochs{}, s.staleOrMissing(ctx, id)
+	}
+	return to, nil
+}
+
+// Rehash implements auth.PasswordStore.
+func (s *Store) Rehash(ctx context.Context, id, old, hash string) error {
+	rows, err := s.exec(ctx, `UPDATE cardea_accounts SET password_hash = ?
+		WHERE id = ? AND password_hash = ? AND password_hash <> ''`, hash, id, old)
+	if err == nil && rows == 0 {
+		return auth.ErrStale
+	}
+	return fault("rehash password", err)
+}
+
+// MarkCompromised implements auth.PasswordStore.
+func (s *Store) MarkCompromised(ctx context.Context, id string, _ time.Time) (flow.Epochs, error) {
+	e, err := s.raised(ctx, "mark password", auth.ErrStale, `UPDATE cardea_accounts
+		SET compromised = 1, security_epoch = security_epoch + 1
+		WHERE id = ? AND password_hash <> '' RETURNING security_epoch, session_epoch`, id)
+	if errors.Is(err, auth.ErrStale) {
+		return e, s.staleOrMissing(ctx, id)
+	}
+	return e, err
+}
+
+// staleOrMissing tells why a condition on an account was not met. Whichever it is, nothing was changed.
+func (s *Store) staleOrMissing(ctx context.Context, id string) error {
+	if _, err := s.State(ctx, id); err != nil {
+		return err
+	}
+	return auth.ErrStale
+}

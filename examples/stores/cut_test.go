@@ -1,0 +1,203 @@
+package stores_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
+	"github.com/cardea-auth/cardea/auth/store/sqlstore"
+	"github.com/cardea-auth/cardea/session"
+)
+
+// acts are all the methods that change something, each on a database that somebody has used.
+var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
+	"Create": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.Create(ctx, auth.Account{ID: "new", Identifier: "new@example.org"})
+	},
+	"ChangeIdentifier": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.ChangeIdentifier(ctx, "a1", "a1@example.org", "new@example.org", "New")
+	},
+	"Open": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.Open(ctx, "new", flow.Active, "hash", noon)
+	},
+	"SetStatus": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SetStatus(ctx, "a1", active, flow.Locked, noon)
+		return err
+	},
+	"RaiseEpochs": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.RaiseEpochs(ctx, "a1", flow.Epochs{Security: 5, Session: 6})
+		return err
+	},
+	"ReplacePassword": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.ReplacePassword(ctx, "a1", active.Epochs, "new", true, noon)
+		return err
+	},
+	"Rehash": func(ctx context.Context, s *sqlstore.Store) error { return s.Rehash(ctx, "a1", "hash", "new") },
+	"MarkCompromised": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.MarkCompromised(ctx, "a1", noon)
+		return err
+	},
+	"Delete": func(ctx context.Context, s *sqlstore.Store) error { return s.Delete(ctx, "a1") },
+	"Flows.Create": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.Flows().Create(ctx, auth.FlowRecord{ID: "new", Version: 1, ExpiresAt: noon.Add(time.Hour)})
+	},
+	"Flows.Save": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.Flows().Save(ctx, auth.FlowRecord{ID: "f1", Version: 2, Data: []byte("new"), ExpiresAt: noon.Add(time.Hour)})
+	},
+	"SweepFlows": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.Flows().SweepFlows(ctx, noon.Add(2*time.Hour), 10)
+		return err
+	},
+	"Take": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.Take(ctx, buckets, noon)
+		return err
+	},
+	"Refund": func(ctx context.Context, s *sqlstore.Store) error { return s.Refund(ctx, buckets, noon) },
+	"Reset":  func(ctx context.Context, s *sqlstore.Store) error { return s.Reset(ctx, "b1", "b2") },
+	"SweepCounters": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SweepCounters(ctx, noon.Add(48*time.Hour), 10)
+		return err
+	},
+	"CreateSession": func(ctx context.Context, s *sqlstore.Store) error {
+		raised := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 2, Session: 1}}
+		return s.CreateSession(ctx, signedIn("new"), raised, session.CreateOptions{Now: noon, Replaces: "s1", Limit: 1, Evict: true})
+	},
+	"TouchSession": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.TouchSession(ctx, signedIn("s1").Hash, noon.Add(time.Minute), noon.Add(2*time.Hour))
+	},
+	"EndSession": func(ctx context.Context, s *sqlstore.Store) error { return s.EndSession(ctx, "a1", "s1") },
+	"AlignStanding": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.AlignStanding(ctx, "a1", auth.Standing{Status: flow.Locked, Epochs: flow.Epochs{Security: 2, Session: 2}}, "s1")
+		return err
+	},
+	"SweepSessions": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SweepSessions(ctx, noon.Add(2*time.Hour), 10)
+		return err
+	},
+}
+
+var (
+	active  = auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 1, Session: 1}}
+	buckets = []auth.Bucket{{Key: "b1", Cap: 10, Forget: time.Hour}, {Key: "b2", Cap: 10, Forget: time.Hour}}
+)
+
+func signedIn(id string) session.Record {
+	return session.Record{ID: id, Hash: sha256.Sum256([]byte(id)), Account: "a1", Epoch: 1, ExpiresAt: noon.Add(time.Hour)}
+}
+
+// use makes the database that the acts begin with, and returns its file.
+func use(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "used.db")
+	s, err := sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Options{})
+	require.NoError(t, err)
+	ctx := t.Context()
+	require.NoError(t, s.Create(ctx, auth.Account{ID: "a1", Identifier: "a1@example.org"}))
+	require.NoError(t, s.Open(ctx, "a1", flow.Active, "hash", noon))
+	require.NoError(t, s.Flows().Create(ctx, auth.FlowRecord{ID: "f1", Version: 1, ExpiresAt: noon.Add(time.Hour)}))
+	for range 2 {
+		_, err = s.Take(ctx, buckets, noon)
+		require.NoError(t, err)
+	}
+	for _, id := range []string{"s0", "s1", "s2"} {
+		require.NoError(t, s.CreateSession(ctx, signedIn(id), active, session.CreateOptions{Now: noon}))
+	}
+	require.NoError(t, s.Close())
+	return path
+}
+
+// TestCut cuts every act off at every call that it makes to its driver, in each of the ways there are. What
+// it changed must be all or nothing, all if it reported success, and the Store must go on working.
+func TestCut(t *testing.T) {
+	used := use(t)
+	for name, act := range acts {
+		t.Run(name, func(t *testing.T) {
+			before, err, after := run(t, used, act, cut{})
+			require.NoError(t, err)
+			require.NotEqual(t, before, after, "the act must change something")
+			cuts := 0
+			for _, how := range []string{cancelBefore, cancelAfter, failBefore, failAfter, failOn} {
+				for call := 1; ; call++ {
+					c := cut{how: how, call: call}
+					was, err, is := run(t, used, act, c)
+					require.Equal(t, before, was)
+					if err == nil {
+						require.Equal(t, after, is, "%+v: success, but not all was done", c)
+						break // the call was past the last one, or its fault came too late
+					}
+					cuts++
+					if is != before {
+						require.Equal(t, after, is, "%+v: half done", c)
+					}
+				}
+			}
+			require.Greater(t, cuts, 1)
+		})
+	}
+}
+
+// run runs the act on a copy of the file, cut off as told, and returns what was in the database, what the
+// act returned and what is in the database then.
+func run(t *testing.T, used string, act func(ctx context.Context, s *sqlstore.Store) error, c cut) (before string, err error, after string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "copy.db")
+	copyFile(t, used, path)
+	s, err := sqlstore.OpenSQLite(t.Context(), faultyDriver, path, sqlstore.Options{BusyTimeout: 50 * time.Millisecond})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	before = dump(t, s)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	faults.arm(c, cancel)
+	err = act(ctx, s)
+	faults.disarm()
+
+	require.NotErrorIs(t, err, auth.ErrNotFound)
+	require.NotErrorIs(t, err, auth.ErrStale)
+	after = dump(t, s)
+	require.NoError(t, s.Reset(t.Context(), "anything"), "a lock was left behind")
+	require.Zero(t, s.DB().Stats().InUse, "a connection was left behind")
+	return before, err, after
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, b, 0o600))
+}
+
+// dump returns every row of every table.
+func dump(t *testing.T, s *sqlstore.Store) string {
+	t.Helper()
+	var all strings.Builder
+	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions"} {
+		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM cardea_"+table+" ORDER BY 1")
+		require.NoError(t, err)
+		columns, err := rows.Columns()
+		require.NoError(t, err)
+		for rows.Next() {
+			values, into := make([]any, len(columns)), make([]any, len(columns))
+			for i := range values {
+				into[i] = &values[i]
+			}
+			require.NoError(t, rows.Scan(into...))
+			_, _ = fmt.Fprintln(&all, table, values)
+		}
+		require.NoError(t, rows.Err())
+	}
+	return all.String()
+}
+
+var errBroken = errors.New("the disk is on fire")

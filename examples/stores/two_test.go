@@ -1,0 +1,158 @@
+package stores_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/authtest"
+	"github.com/cardea-auth/cardea/auth/flow"
+	"github.com/cardea-auth/cardea/auth/store/sqlstore"
+	"github.com/cardea-auth/cardea/session"
+)
+
+// two is two Stores over one file that take turns, call by call: what one writes the other must see.
+type two struct {
+	stores [2]*sqlstore.Store
+	calls  atomic.Uint32
+}
+
+func newTwo(t *testing.T) *two {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "accounts.db")
+	return &two{stores: [2]*sqlstore.Store{openSQLite(t, path), openSQLite(t, path)}}
+}
+
+func (t *two) turn() *sqlstore.Store { return t.stores[t.calls.Add(1)%2] }
+
+func TestTwoDirectories(t *testing.T) {
+	authtest.RunDirectory(t, func(t *testing.T) auth.Directory { return newTwo(t) })
+}
+
+func TestTwoAccounts(t *testing.T) {
+	authtest.RunAccounts(t, func(t *testing.T) authtest.Accounts { return newTwo(t) })
+}
+
+func TestTwoFlows(t *testing.T) {
+	authtest.RunFlows(t, func(t *testing.T) auth.FlowStore { return twoFlows{newTwo(t)} })
+}
+
+func TestTwoCounters(t *testing.T) {
+	authtest.RunCounters(t, func(t *testing.T) auth.Counters { return newTwo(t) })
+}
+
+func TestTwoSessions(t *testing.T) {
+	authtest.RunSessions(t, func(t *testing.T) session.Store { return newTwo(t) })
+}
+
+func (t *two) FindByIdentifier(ctx context.Context, identifier string) (auth.Account, error) {
+	return t.turn().FindByIdentifier(ctx, identifier)
+}
+
+func (t *two) FindByID(ctx context.Context, id string) (auth.Account, error) {
+	return t.turn().FindByID(ctx, id)
+}
+
+func (t *two) Create(ctx context.Context, a auth.Account) error { return t.turn().Create(ctx, a) }
+
+func (t *two) ChangeIdentifier(ctx context.Context, id, from, to, display string) error {
+	return t.turn().ChangeIdentifier(ctx, id, from, to, display)
+}
+
+func (t *two) Open(ctx context.Context, id string, status flow.Status, hash string, now time.Time) error {
+	return t.turn().Open(ctx, id, status, hash, now)
+}
+
+func (t *two) State(ctx context.Context, id string) (auth.AccountState, error) {
+	return t.turn().State(ctx, id)
+}
+
+func (t *two) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time) (flow.Epochs, error) {
+	return t.turn().SetStatus(ctx, id, from, to, now)
+}
+
+func (t *two) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
+	return t.turn().RaiseEpochs(ctx, id, least)
+}
+
+func (t *two) Delete(ctx context.Context, id string) error { return t.turn().Delete(ctx, id) }
+
+func (t *two) PasswordHash(ctx context.Context, id string) (string, error) {
+	return t.turn().PasswordHash(ctx, id)
+}
+
+func (t *two) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time) (flow.Epochs, error) {
+	return t.turn().ReplacePassword(ctx, id, from, hash, end, now)
+}
+
+func (t *two) Rehash(ctx context.Context, id, old, hash string) error {
+	return t.turn().Rehash(ctx, id, old, hash)
+}
+
+func (t *two) MarkCompromised(ctx context.Context, id string, now time.Time) (flow.Epochs, error) {
+	return t.turn().MarkCompromised(ctx, id, now)
+}
+
+func (t *two) Take(ctx context.Context, buckets []auth.Bucket, now time.Time) (auth.Taken, error) {
+	return t.turn().Take(ctx, buckets, now)
+}
+
+func (t *two) Refund(ctx context.Context, buckets []auth.Bucket, now time.Time) error {
+	return t.turn().Refund(ctx, buckets, now)
+}
+
+func (t *two) Reset(ctx context.Context, keys ...string) error { return t.turn().Reset(ctx, keys...) }
+
+func (t *two) SweepCounters(ctx context.Context, now time.Time, limit int) (int, error) {
+	return t.turn().SweepCounters(ctx, now, limit)
+}
+
+func (t *two) CreateSession(ctx context.Context, r session.Record, expect auth.Standing, o session.CreateOptions) error {
+	return t.turn().CreateSession(ctx, r, expect, o)
+}
+
+func (t *two) FindSession(ctx context.Context, hash [32]byte) (session.Record, auth.Standing, error) {
+	return t.turn().FindSession(ctx, hash)
+}
+
+func (t *two) TouchSession(ctx context.Context, hash [32]byte, seen, expires time.Time) error {
+	return t.turn().TouchSession(ctx, hash, seen, expires)
+}
+
+func (t *two) EndSession(ctx context.Context, account, id string) error {
+	return t.turn().EndSession(ctx, account, id)
+}
+
+func (t *two) ListSessions(ctx context.Context, account string, now time.Time) ([]session.Record, error) {
+	return t.turn().ListSessions(ctx, account, now)
+}
+
+func (t *two) AlignStanding(ctx context.Context, account string, s auth.Standing, keep string) (auth.Standing, error) {
+	return t.turn().AlignStanding(ctx, account, s, keep)
+}
+
+func (t *two) SweepSessions(ctx context.Context, now time.Time, limit int) (int, error) {
+	return t.turn().SweepSessions(ctx, now, limit)
+}
+
+// twoFlows is two as the store of flows.
+type twoFlows struct{ *two }
+
+func (t twoFlows) Create(ctx context.Context, r auth.FlowRecord) error {
+	return t.turn().Flows().Create(ctx, r)
+}
+
+func (t twoFlows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+	return t.turn().Flows().Load(ctx, id, now)
+}
+
+func (t twoFlows) Save(ctx context.Context, r auth.FlowRecord) error {
+	return t.turn().Flows().Save(ctx, r)
+}
+
+func (t twoFlows) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
+	return t.turn().Flows().SweepFlows(ctx, now, limit)
+}
