@@ -1,0 +1,216 @@
+package authhttp
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/cardea-auth/cardea/auth"
+)
+
+// Handler serves everything under Config.Prefix, and /.well-known/change-password. It is safe for
+// concurrent use. Make one with New.
+//
+// Pages, relative to the prefix:
+//
+//	/sign-in          the address, then by 303 to the flow
+//	/flow/{id}        whatever the flow asks for next
+//	/account          the person's sessions
+//	/password         change the password
+//	/confirm          prove again who you are (level, max_age, return_to)
+//	/sign-out         asks, then ends the session
+//
+// JSON:
+//
+//	POST /flow          begins a flow ("goal") or takes its next step ("flow", "action")
+//	GET  /flow/{id}     where it stands
+//	GET  /session       who is signed in
+//	GET  /sessions      the account's sessions
+//	POST /sessions/end  ends one ("id") or all others ("others"); also as a form
+//	POST /sign-out      ends this one; also as a form
+//
+// The API answers a step with the View, the handle for the next step ("flow") and, when one was issued,
+// the session; tokens are in cookies only. A refusal has the status of its reason and an "error" with the
+// reason's stable code and a sentence, beside the View if the flow goes on: 401 for a proof that failed or
+// is missing, 403 for what no proof would help, 404, 409 and 410 for what is not, not now or no longer
+// there, 422 for an address or a new password that cannot be used, 429 and 503 with Retry-After.
+type Handler struct {
+	cfg       Config
+	svc       service
+	guard     *http.CrossOriginProtection
+	languages *languages
+	pages     templates
+	log       *slog.Logger
+	tokens    auth.DerivedKeys
+	cookies   names
+	style     stylesheet
+	routes    map[string]route
+}
+
+// endpoint answers one request. What it returns as an error is answered by exchange.fail.
+type endpoint func(*exchange) error
+
+// route is what one path answers to. GET serves HEAD too; no get changes anything.
+type route struct {
+	get, post endpoint
+	json      bool // an API route: it answers in JSON, whatever it is asked for
+}
+
+const (
+	flowPath     = "/flow/"
+	stylePath    = "/static/style-"
+	wellKnown    = "/.well-known/change-password"
+	flowIDLength = 64 // the longest flow id that is looked for
+)
+
+func (h *Handler) table() map[string]route {
+	return map[string]route{
+		"":              {get: toAccount},
+		"/":             {get: toAccount},
+		"/sign-in":      {get: showSignIn, post: postSignIn},
+		"/account":      {get: showAccount},
+		"/password":     {get: showPassword, post: postPassword},
+		"/confirm":      {get: showConfirm, post: postConfirm},
+		"/sign-out":     {get: showSignOut, post: postSignOut},
+		"/flow":         {post: apiFlow, json: true},
+		"/session":      {get: apiSession, json: true},
+		"/sessions":     {get: apiSessions, json: true},
+		"/sessions/end": {post: postEnd},
+	}
+}
+
+func (h *Handler) find(urlPath string) (route, bool) {
+	if urlPath == wellKnown {
+		return route{get: toPassword}, true
+	}
+	rest, ok := strings.CutPrefix(urlPath, h.cfg.Prefix)
+	if !ok {
+		return route{}, false
+	}
+	if rt, ok := h.routes[rest]; ok {
+		return rt, true
+	}
+	if id, ok := strings.CutPrefix(rest, flowPath); ok && flowID(id) {
+		return route{get: showFlow, post: postFlow}, true
+	}
+	if strings.HasPrefix(rest, stylePath) && strings.HasSuffix(rest, ".css") {
+		return route{get: showStyle}, true
+	}
+	return route{}, false
+}
+
+// flowID reports whether text can be the id of a flow.
+func flowID(text string) bool {
+	return text != "" && len(text) <= flowIDLength && !strings.ContainsFunc(text, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_'
+	})
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header())
+	rt, found := h.find(r.URL.Path)
+	x := h.exchange(w, r, rt.json)
+	defer x.recover()
+	if err := x.serve(rt, found); err != nil {
+		x.fail(err)
+	}
+}
+
+func (x *exchange) serve(rt route, found bool) error {
+	if !found {
+		return deny(notFound)
+	}
+	switch x.r.Method {
+	case http.MethodGet, http.MethodHead:
+		if rt.get != nil {
+			return rt.get(x)
+		}
+	case http.MethodPost:
+		if rt.post == nil {
+			break
+		}
+		x.json = rt.json || isJSON(x.r)
+		if err := x.h.checkOrigin(x.r); err != nil {
+			return err
+		}
+		return rt.post(x)
+	}
+	x.w.Header().Set("Allow", rt.allowed())
+	return &webError{status: http.StatusMethodNotAllowed, reason: malformed, text: "error.method"}
+}
+
+func (rt route) allowed() string {
+	var list []string
+	if rt.get != nil {
+		list = append(list, "GET", "HEAD")
+	}
+	if rt.post != nil {
+		list = append(list, "POST")
+	}
+	return strings.Join(list, ", ")
+}
+
+// recover answers a panic like any other fault. Its message may hold anything, a secret too, so only the
+// runtime's own errors are logged in full.
+func (x *exchange) recover() {
+	caught := recover()
+	if caught == nil {
+		return
+	}
+	if caught == http.ErrAbortHandler {
+		panic(caught)
+	}
+	attrs := []slog.Attr{slog.String("where", x.r.URL.Path), slog.String("stack", string(debug.Stack()))}
+	if err, ok := caught.(runtime.Error); ok {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	x.h.log.LogAttrs(x.r.Context(), slog.LevelError, "panic", attrs...)
+	x.answer(problem{status: http.StatusInternalServerError, code: faultCode, text: "error.fault"})
+}
+
+// contentPolicy lets a page load our stylesheet and images, send its forms to us, and nothing else: there
+// is no script on any page, so one that got in does not run (ASVS 3.4.3, 3.4.6).
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// secure sets the headers that every answer has, errors included (ASVS 3.4, 3.5.8, 14.3.2).
+func secure(header http.Header) {
+	for _, pair := range [...][2]string{
+		{"Cache-Control", "no-store"},
+		{"Content-Security-Policy", contentPolicy},
+		{"Cross-Origin-Opener-Policy", "same-origin"},
+		{"Cross-Origin-Resource-Policy", "same-origin"},
+		{"Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
+		{"Referrer-Policy", "no-referrer"},
+		{"X-Content-Type-Options", "nosniff"},
+	} {
+		header.Set(pair[0], pair[1])
+	}
+}
+
+func toAccount(x *exchange) error  { return x.redirect(x.path("/account")) }
+func toPassword(x *exchange) error { return x.redirect(x.path("/password")) }
+
+// showStyle serves the one stylesheet. Its name has its hash in it and so it never changes; asked for under
+// another hash (a page of the version before, or of the next one, during a deployment) it is served all the
+// same, but not to be kept.
+func showStyle(x *exchange) error {
+	header := x.w.Header()
+	header.Set("Content-Type", "text/css; charset=utf-8")
+	if x.r.URL.Path == x.path(x.h.style.path) {
+		header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	return x.write(http.StatusOK, x.h.style.text)
+}
+
+// addVary adds fields to Vary without repeating one.
+func addVary(header http.Header, fields ...string) {
+	for _, f := range fields {
+		if !slices.Contains(header["Vary"], f) {
+			header.Add("Vary", f)
+		}
+	}
+}

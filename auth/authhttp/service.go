@@ -1,0 +1,41 @@
+package authhttp
+
+import (
+	"context"
+
+	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// service is what this package needs of auth.Service; tests put a scripted one in its place.
+type service interface {
+	flows
+	identities
+	sessions
+}
+
+// flows is the login machine.
+type flows interface {
+	Preview(ctx context.Context, goal flow.Goal) (flow.View, error)
+	Begin(ctx context.Context, r auth.BeginRequest) (auth.Progress, error)
+	Continue(ctx context.Context, r auth.ContinueRequest) (auth.Progress, error)
+	Look(ctx context.Context, flowID string, c auth.Client) (auth.Progress, error)
+}
+
+// identities tells who a request is from.
+type identities interface {
+	Authenticate(ctx context.Context, token auth.Secret) (auth.Session, error)
+	Fresh(session auth.Session, t flow.Target) bool
+	Account(ctx context.Context, id string) (auth.Account, error)
+	PasswordLengths() (shortest, longest int)
+}
+
+// sessions is what a person may do with their own sessions.
+type sessions interface {
+	Sessions(ctx context.Context, acting auth.Session) ([]auth.Session, error)
+	EndSession(ctx context.Context, acting auth.Session, id string) error
+	EndOtherSessions(ctx context.Context, acting auth.Session) error
+	SignOut(ctx context.Context, acting auth.Session) error
+}
+
+var _ service = (*auth.Service)(nil)
