@@ -69,10 +69,10 @@ func (s *Service) paths() []ReportPath {
 func (s *Service) flowSection() ReportSection {
 	l := s.cfg.Limits
 	return ReportSection{"Flows", []ReportRow{
-		{"ends after its last step", span(l.Idle), ""},
-		{"ends in all", span(l.Total), ""},
+		{"ends after its last step", ReportDuration(l.Idle), ""},
+		{"ends in all", ReportDuration(l.Total), ""},
 		{"refused proofs", fmt.Sprint(l.Failures), ""},
-		{"freshness for changes of credentials", span(l.Fresh), "ASVS 7.5.1"},
+		{"freshness for changes of credentials", ReportDuration(l.Fresh), "ASVS 7.5.1"},
 	}}
 }
 
@@ -80,12 +80,12 @@ func (s *Service) throttleSection() ReportSection {
 	t := s.throttle
 	return ReportSection{"Throttling", []ReportRow{
 		{"failures of one authenticator in a row before waiting", fmt.Sprint(t.Free), "ASVS 6.3.1"},
-		{"wait", fmt.Sprintf("%s, doubling to %s", span(t.FirstDelay), span(t.MaxDelay)), "NIST SP 800-63B-4 §3.2.2"},
+		{"wait", fmt.Sprintf("%s, doubling to %s", ReportDuration(t.FirstDelay), ReportDuration(t.MaxDelay)), "NIST SP 800-63B-4 §3.2.2"},
 		{"failures in a row that stop it, unknown devices", fmt.Sprint(t.Cap), "at most 100"},
 		{"failures in a row that stop it, known devices", fmt.Sprint(t.Cap), "a lane of their own, so that strangers cannot lock the owner out"},
-		{"failures of all authenticators, unknown devices", fmt.Sprintf("%d, one forgotten each %s", t.AccountCap, span(t.AccountLeak)), ""},
-		{"failures of one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.PrefixCap, span(t.PrefixLeak)), "an IPv4 address or an IPv6 /64"},
-		{"flows begun by one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.BeginCap, span(t.BeginLeak)), ""},
+		{"failures of all authenticators, unknown devices", fmt.Sprintf("%d, one forgotten each %s", t.AccountCap, ReportDuration(t.AccountLeak)), ""},
+		{"failures of one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.PrefixCap, ReportDuration(t.PrefixLeak)), "an IPv4 address or an IPv6 /64"},
+		{"flows begun by one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.BeginCap, ReportDuration(t.BeginLeak)), ""},
 	}}
 }
 
@@ -121,8 +121,8 @@ func cell(s string) string {
 	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(s)
 }
 
-// span prints a duration in the largest unit that divides it.
-func span(d time.Duration) string {
+// ReportDuration prints a duration as reports do, in the largest unit that divides it: "30 days".
+func ReportDuration(d time.Duration) string {
 	for _, unit := range []struct {
 		size time.Duration
 		name string

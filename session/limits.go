@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"github.com/cardea-auth/cardea/auth"
 )
 
 const (
@@ -96,4 +98,30 @@ func (l Limits) of(keep bool) Lifetime {
 		return l.Keep
 	}
 	return l.Plain
+}
+
+// Report returns the limits in force for the policy report (ASVS 7.1.1, 7.1.2).
+func (m *Manager) Report() auth.ReportSection {
+	l, span := m.limits, auth.ReportDuration
+	most := "any number"
+	if l.MaxPerAccount > 0 {
+		most = fmt.Sprintf("%d, one more is refused", l.MaxPerAccount)
+		if l.EvictOldest {
+			most = fmt.Sprintf("%d, one more ends the oldest", l.MaxPerAccount)
+		}
+	}
+	nist := "NIST SP 800-63B-4 §2.1.3 recommends " + span(l.Recommended.Absolute)
+	note := func(life Lifetime) string {
+		if life.Absolute > l.Recommended.Absolute {
+			return nist + ". " + life.Justification
+		}
+		return nist
+	}
+	return auth.ReportSection{Title: "Sessions", Rows: []auth.ReportRow{
+		{Name: "ends without use", Value: span(l.Plain.Idle)},
+		{Name: "ends in all", Value: span(l.Plain.Absolute), Note: note(l.Plain)},
+		{Name: "kept signed in: ends without use", Value: span(l.Keep.Idle)},
+		{Name: "kept signed in: ends in all", Value: span(l.Keep.Absolute), Note: note(l.Keep)},
+		{Name: "sessions of one account", Value: most},
+	}}
 }

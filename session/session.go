@@ -87,8 +87,8 @@ func New(cfg Config) (*Manager, error) {
 	return m, nil
 }
 
-// Report returns the limits in force, for the policy report (ASVS 7.1.1, 7.1.2).
-func (m *Manager) Report() Limits { return m.limits }
+// Limits returns the limits in force.
+func (m *Manager) Limits() Limits { return m.limits }
 
 // List returns the account's live sessions, the last seen first. None is marked as the current one, and
 // none holds a token.

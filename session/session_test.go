@@ -57,8 +57,8 @@ func TestLimits(t *testing.T) {
 	require.ErrorContains(t, err, "MaxPerAccount")
 }
 
-func TestReport(t *testing.T) {
-	l := newManager(t, newFakeStore()).Report()
+func TestLimitsInForce(t *testing.T) {
+	l := newManager(t, newFakeStore()).Limits()
 	require.Equal(t, session.Lifetime{Idle: 12 * time.Hour, Absolute: 7 * day}, l.Plain)
 	require.Equal(t, 30*day, l.Keep.Idle)
 	require.Equal(t, 365*day, l.Keep.Absolute)
@@ -69,10 +69,22 @@ func TestReport(t *testing.T) {
 	l = newManager(t, newFakeStore(), func(c *session.Config) {
 		c.Keep = session.Lifetime{Absolute: 90 * day, Justification: "a quarter"}
 		c.MaxPerAccount, c.EvictOldest = 5, true
-	}).Report()
+	}).Limits()
 	require.Equal(t, session.Lifetime{Idle: 30 * day, Absolute: 90 * day, Justification: "a quarter"}, l.Keep)
 	require.Equal(t, 5, l.MaxPerAccount)
 	require.True(t, l.EvictOldest)
+}
+
+// ASVS 7.1.1 and 7.1.2: what exceeds a recommendation says why.
+func TestReport(t *testing.T) {
+	report := newManager(t, newFakeStore(), func(c *session.Config) {
+		c.MaxPerAccount = 5
+		c.Keep = session.Lifetime{Absolute: 90 * day, Justification: "a quarter"}
+	}).Report()
+	text := fmt.Sprint(report)
+	for _, want := range []string{"12 hours", "7 days", "90 days", "a quarter", "recommends 30 days", "5", "refused"} {
+		require.Contains(t, text, want)
+	}
 }
 
 // ASVS 7.5.2; limen's list of sessions hands out their bearer tokens.
