@@ -52,7 +52,7 @@ type PasswordStore interface {
 	// epochs are those in from.
 	ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, now time.Time) (flow.Epochs, error)
 	// Rehash replaces the hash old by a stronger one of the same password, and nothing else. It returns
-	// ErrStale unless the hash is old.
+	// ErrStale unless the hash is old, and also if old is empty.
 	Rehash(ctx context.Context, id, old, hash string) error
 	// MarkCompromised makes the next sign-in with the password end in its change, and raises the security
 	// epoch by one. It returns ErrNotFound, and ErrStale if the account has no password.
@@ -98,7 +98,9 @@ type Bucket struct {
 // Taken answers Counters.Take.
 type Taken struct {
 	OK      bool
-	RetryAt time.Time // if not OK: when an attempt may succeed; zero if waiting does not help
+	// RetryAt is, if not OK, when an attempt may succeed; zero if waiting does not help, which is so at the
+	// cap of a bucket without Leak, though it is forgotten some day.
+	RetryAt time.Time
 }
 
 // Counters count attempts.
@@ -110,7 +112,8 @@ type Counters interface {
 	Refund(ctx context.Context, buckets []Bucket, now time.Time) error
 	// Reset sets counts to zero. Unknown keys are no error.
 	Reset(ctx context.Context, keys ...string) error
-	// SweepCounters deletes at most limit counts that are forgotten by now and returns how many.
+	// SweepCounters deletes at most limit counts that are zero by now, forgotten or leaked away, and returns
+	// how many.
 	SweepCounters(ctx context.Context, now time.Time, limit int) (int, error)
 }
 

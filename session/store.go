@@ -41,10 +41,11 @@ type TokenStore interface {
 	// standing. It returns auth.ErrStale, and changes nothing, if the known standing has a higher epoch of
 	// either kind or, at the same epochs, another status; auth.ErrLimit if o.Limit live sessions (those of
 	// the current epoch that expire after o.Now, without the replaced one) are there and o.Evict is false,
-	// else it ends the one that was created first; auth.ErrTaken if the id or the hash is in use.
+	// else it ends those that were created first until the new one fits; auth.ErrTaken if the id or the hash
+	// is in use, be it by the session that is replaced.
 	CreateSession(ctx context.Context, r Record, expect auth.Standing, o CreateOptions) error
 	// FindSession returns the record and the account's standing in one read, whether or not the session is
-	// still alive, or auth.ErrNotFound.
+	// still alive, or auth.ErrNotFound. The record is the caller's to keep.
 	FindSession(ctx context.Context, hash [32]byte) (Record, auth.Standing, error)
 	// TouchSession sets SeenAt and ExpiresAt, unless the stored SeenAt is later. An unknown session is no error.
 	TouchSession(ctx context.Context, hash [32]byte, seen, expires time.Time) error
@@ -60,7 +61,8 @@ type AccountStore interface {
 	// AlignStanding raises the known epochs to at least those of s, and takes the status over if s has a
 	// security epoch at least as high as the known one. The session named by keep, if it is of the session
 	// epoch that was current before, moves on to the new one in the same act; all others of older epochs
-	// are dead without being touched. It returns the standing as it is then.
+	// are dead without being touched. An account without sessions is remembered too. It returns the standing
+	// as it is then.
 	AlignStanding(ctx context.Context, account string, s auth.Standing, keep string) (auth.Standing, error)
 	// SweepSessions deletes at most limit sessions that expired by now or are of an older epoch, and
 	// returns how many.
@@ -70,7 +72,7 @@ type AccountStore interface {
 // CreateOptions go with CreateSession.
 type CreateOptions struct {
 	Now      time.Time
-	Replaces string // the id of the session that ends; empty for none. An unknown one is auth.ErrStale.
+	Replaces string // the id of the session that ends; empty for none. An unknown or dead one is auth.ErrStale.
 	Limit    int    // the most live sessions that the account may have; zero for no limit
 	Evict    bool   // end the oldest instead of refusing
 }
