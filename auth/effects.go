@@ -97,7 +97,9 @@ func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, er
 	if err != nil {
 		return nil, j.unchecked(ctx, err)
 	}
-	if !match || subject.Decoy {
+	// A closed account costs what an unknown address costs, even with the right password: no upgrade of its
+	// hash and no rules (ASVS 6.3.8).
+	if !match || subject.Decoy || subject.Status != flow.Active {
 		return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.BadCredentials}}, nil
 	}
 	if upgrade {

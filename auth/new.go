@@ -161,3 +161,17 @@ func (s *Service) supported(r flow.Rules) error {
 	}
 	return nil
 }
+
+// servable refuses goals and targets that nothing here can reach, before a flow exists: else it would end in
+// a fault, or, for a handoff, in a second session that no report names.
+func servable(g flow.Goal, t flow.Target) error {
+	switch {
+	case g != flow.SignIn && g != flow.StepUp && g != flow.Enrolment:
+		return flow.Deny(flow.NotOffered)
+	case g == flow.Enrolment && t.Enrol != flow.Password:
+		return flow.Deny(flow.NotOffered)
+	case t.Assurance > flow.AAL1 || t.Methods&^flow.MethodsOf(flow.Password) != 0:
+		return flow.Deny(flow.AssuranceShort)
+	}
+	return nil
+}

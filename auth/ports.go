@@ -97,7 +97,7 @@ type Bucket struct {
 
 // Taken answers Counters.Take.
 type Taken struct {
-	OK      bool
+	OK bool
 	// RetryAt is, if not OK, when an attempt may succeed; zero if waiting does not help, which is so at the
 	// cap of a bucket without Leak, though it is forgotten some day.
 	RetryAt time.Time

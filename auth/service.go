@@ -26,6 +26,9 @@ type Service struct {
 // Preview returns what a flow of the goal would offer first, to a stranger. It creates nothing, so that a
 // GET can show it.
 func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error) {
+	if err := servable(goal, flow.Target{}); err != nil {
+		return flow.View{}, err
+	}
 	entry, err := s.entry(ctx, "")
 	if err != nil {
 		return flow.View{}, err
@@ -40,10 +43,14 @@ func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error
 }
 
 // Begin begins a flow and, if an identifier is given, takes its first step. It returns a *DeniedError
-// (TooManyAttempts, SessionRequired, NotOffered, AddressRejected) or a fault.
+// (TooManyAttempts, SessionRequired, NotOffered,
+// AssuranceShort, AddressRejected, CookieRequired) or a fault.
 func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 	if r.Client.Browser.IsZero() && !r.Client.Native {
 		return Progress{}, flow.Deny(flow.CookieRequired)
+	}
+	if err := servable(r.Goal, r.Target); err != nil {
+		return Progress{}, err
 	}
 	j := &job{s: s, now: s.now(), client: r.Client, inputs: r.Inputs}
 	if err := j.admit(ctx); err != nil {
