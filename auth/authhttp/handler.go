@@ -1,12 +1,14 @@
 package authhttp
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cardea-auth/cardea/auth"
 )
@@ -109,8 +111,15 @@ func flowID(text string) bool {
 	})
 }
 
+// patience bounds a request: a store that hangs must not collect requests until memory ends. It is longer
+// than any queue in front of a password hash.
+const patience = 20 * time.Second
+
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	r = r.WithContext(ctx)
 	secure(w.Header())
 	rt, found := h.find(r.URL.Path)
 	x := h.exchange(w, r, rt.json)
