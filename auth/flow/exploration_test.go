@@ -2,6 +2,7 @@ package flow
 
 import (
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -14,13 +15,14 @@ import (
 // step with any choice.
 func stride() int {
 	if testing.Short() || raceEnabled {
-		return 89
+		return 29
 	}
 	return 1
 }
 
 // walk explores the worlds of a goal on all processors and returns what was seen, or the first problem.
 func walk(m machine, goal Goal, stride int) (worlds, states, steps int, problem error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // short-lived garbage, and plenty of memory
 	var (
 		mu      sync.Mutex
 		workers sync.WaitGroup

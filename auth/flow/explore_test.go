@@ -27,7 +27,7 @@ var realMachine = machine{name: "real", step: Step, next: Next}
 const tick = time.Minute
 
 var tinyLimits = Limits{
-	Idle: 2 * tick, Total: 3 * tick, Challenge: 2 * tick, Resend: tick, Fresh: tick, Failures: 2, Tries: 1,
+	Idle: 2 * tick, Total: 3 * tick, Challenge: tick, Resend: tick, Fresh: tick, Failures: 2, Tries: 1,
 }
 
 // epoch is when every exploration begins.
@@ -100,7 +100,7 @@ func keyOf(s state) key {
 	p.flag(sub.Decoy, sub.VerifyingPasskey, sub.Compromised, f.Changed, f.Identifier != "", f.Known)
 	p.put(uint8(f.Verdict), uint8(f.Failures), ageOf(s.now, f.Begun, 3), ageOf(s.now, f.Touched, 2))
 	if c.Method != 0 {
-		p.put(uint8(c.Method), name(c.Connection), uint8(c.Tries), 1+ageOf(s.now, c.At, 2))
+		p.put(uint8(c.Method), name(c.Connection), uint8(c.Tries), 1+ageOf(s.now, c.At, 1))
 	} else {
 		p.put(0, 0, 0, 0)
 	}
@@ -118,7 +118,11 @@ func keyOf(s state) key {
 		if proof.Inherited {
 			bits |= 2
 		}
-		p.put(uint8(proof.Method)<<4|name(proof.Account), bits, ageClass(s.now.Sub(proof.At)))
+		age := ageClass(s.now.Sub(proof.At))
+		if f.Goal.ByStranger() {
+			age = 0 // all proofs are the flow's own, and those count however old they are
+		}
+		p.put(uint8(proof.Method)<<4|name(proof.Account), bits, age)
 	}
 	return p.k
 }
