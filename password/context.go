@@ -40,6 +40,9 @@ func contextForms(texts ...string) (forms []string) {
 	return forms
 }
 
+// UsableContextWord reports whether word can be one of Config.ContextWords: it has three code points and a letter.
+func UsableContextWord(word string) bool { return usableContext(fold(word)) }
+
 func usableContext(word string) bool {
 	return utf8.RuneCountInString(word) >= leastContextWord && strings.ContainsFunc(word, unicode.IsLetter)
 }

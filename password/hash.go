@@ -69,7 +69,8 @@ func (h *Hasher) newDecoy() (stored, error) {
 func (h *Hasher) Verify(ctx context.Context, hash string, password auth.Secret, known bool) (match, upgrade bool, err error) {
 	// With a problem, text is empty: what is no password must cost as much as a wrong one, or the time tells
 	// them apart, but its own bytes never reach the hash function, for their number is the caller's choice.
-	text, problem := canonical(password.Reveal(), h.maxLength)
+	// The greatest length that any configuration allowed counts, or lowering MaxLength would lock people out.
+	text, problem := canonical(password.Reveal(), greatestMaxLength)
 	target, exists := h.decoy, false
 	if hash != "" {
 		found, readErr := h.read(hash)

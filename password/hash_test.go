@@ -413,3 +413,18 @@ func TestContextEndsBeforeWork(t *testing.T) {
 	require.False(t, match)
 	require.Empty(t, r.calls)
 }
+
+func TestLoweringTheMaxLengthLocksNobodyOut(t *testing.T) {
+	long := auth.NewSecret(strings.Repeat("kettle orbit velvet ", 5))
+	wide, err := password.New(small())
+	require.NoError(t, err)
+	hash, err := wide.Hash(t.Context(), long, false)
+	require.NoError(t, err)
+	c := small()
+	c.MaxLength = 64
+	narrow, err := password.New(c)
+	require.NoError(t, err)
+	match, _, err := narrow.Verify(t.Context(), hash, long, false)
+	require.NoError(t, err)
+	require.True(t, match)
+}

@@ -129,7 +129,7 @@ func showSignOut(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	p := x.message("sign-out", link{x.h.cfg.AfterSignIn, x.lang.text("link.back"), false})
+	p := x.message("sign-out", link{x.h.cfg.Home, x.lang.text("link.back"), false})
 	p.Card.Forms = []form{{
 		URL: x.path("/sign-out"), Submit: x.lang.text("submit.sign-out"), Style: "primary",
 		Hidden: []hidden{{"form_token", token}},

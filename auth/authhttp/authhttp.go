@@ -66,8 +66,9 @@ type Config struct {
 	// SignUp is where people without an account get one: an https URL or a path of the own site. Empty
 	// makes the sign-in page say that accounts are set up by invitation.
 	SignUp string
-	// AfterSignIn is where pages lead when nothing else is asked for: a path of the own site. Empty means "/".
-	AfterSignIn string
+	// Home is where the product's name and the pages' "back" lead: a path of the own site. Empty means "/".
+	// Where a sign-in leads is auth.Config.DefaultReturnTo.
+	Home string
 
 	// TrustedProxies are the addresses of the reverse proxies whose X-Forwarded-For counts. Empty means
 	// that the header is ignored.
@@ -143,8 +144,8 @@ func (c Config) withDefaults() Config {
 	if c.Prefix == "" {
 		c.Prefix = "/auth"
 	}
-	if c.AfterSignIn == "" {
-		c.AfterSignIn = "/"
+	if c.Home == "" {
+		c.Home = "/"
 	}
 	if c.Language == "" {
 		c.Language = "en"
@@ -180,7 +181,7 @@ func (c Config) problems() []error {
 		"InsecureCookiesForLoopback is set, but the host of Origin %q is not a loopback one", c.Origin)
 	report(!strings.HasPrefix(c.Prefix, "/") || c.Prefix == "/" || path.Clean(c.Prefix) != c.Prefix || !plainPath(c.Prefix),
 		"Prefix is %q; it must be a clean path such as /auth", c.Prefix)
-	report(!localPath(c.AfterSignIn), "AfterSignIn is %q; it must be a path of the own site", c.AfterSignIn)
+	report(!localPath(c.Home), "Home is %q; it must be a path of the own site", c.Home)
 	report(c.Logo != "" && !localPath(c.Logo) && !strings.HasPrefix(c.Logo, "data:image/"),
 		"Logo is %q; it must be a path of the own site or a data:image/ URL", c.Logo)
 	report(c.Support != "" && !localPath(c.Support) && !webURL(c.Support) && !strings.HasPrefix(c.Support, "mailto:"),

@@ -14,7 +14,7 @@ import (
 
 func TestNewReportsEveryProblemAtOnce(t *testing.T) {
 	h, err := authhttp.New(authhttp.Config{
-		Origin: "http://app.example", Prefix: "auth/", AfterSignIn: "//evil.example", Logo: "http://x/y.png",
+		Origin: "http://app.example", Prefix: "auth/", Home: "//evil.example", Logo: "http://x/y.png",
 		Support: "javascript:alert(1)", SignUp: "mailto:x@y", InsecureCookiesForLoopback: true,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), {}}, Language: "fr",
 		Catalogs:  map[string]map[string]string{"fr!": {}, "en": {"no-such-text": "x", "help.invited": "no placeholder"}},
@@ -23,7 +23,7 @@ func TestNewReportsEveryProblemAtOnce(t *testing.T) {
 	require.Nil(t, h)
 	require.Error(t, err)
 	for _, part := range []string{
-		"Service is required", "Keys are required", "Product is required", "Origin is", "Prefix is", "AfterSignIn is",
+		"Service is required", "Keys are required", "Product is required", "Origin is", "Prefix is", "Home is",
 		"Logo is", "Support is", "SignUp is", "InsecureCookiesForLoopback is set", "0.0.0.0/0", "invalid prefix",
 		`Language is "fr"`, `"fr!"`, "no-such-text", "help.invited must have the placeholders", "sigin.html", "card.html",
 	} {

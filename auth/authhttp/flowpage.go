@@ -166,7 +166,7 @@ func (x *exchange) grantedPage(status int, p auth.Progress) error {
 	}
 	target := p.ReturnTo
 	if !localPath(target) && !webURL(target) && !loopbackURL(target) {
-		target = x.h.cfg.AfterSignIn
+		target = x.h.cfg.Home
 	}
 	page := x.message("granted", link{target, x.lang.text("link.continue"), true})
 	page.Refresh = target

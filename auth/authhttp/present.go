@@ -221,7 +221,7 @@ func (x *exchange) message(key string, links ...link) page {
 func (x *exchange) problemPage(p problem) page {
 	heading := x.lang.either("ended."+p.refusal.Reason.String(), "error."+strconv.Itoa(p.status), "error.other")
 	out := page{Heading: heading, Trouble: true, Card: &card{Lead: x.sentence(p)}}
-	on := link{x.h.cfg.AfterSignIn, x.lang.text("link.home", "product", x.h.cfg.Product), true}
+	on := link{x.h.cfg.Home, x.lang.text("link.home", "product", x.h.cfg.Product), true}
 	switch p.refusal.Reason {
 	case stepUpRequired:
 		out.Card.Lead = x.lang.text("refused.step-up")

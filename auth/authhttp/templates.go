@@ -119,7 +119,7 @@ func (p page) Product() string { return p.h.cfg.Product }
 func (p page) Logo() template.URL { return template.URL(p.h.cfg.Logo) } //nolint:gosec // from the host's Config
 
 // Home is where the product begins.
-func (p page) Home() string { return p.h.cfg.AfterSignIn }
+func (p page) Home() string { return p.h.cfg.Home }
 
 // Support is where people find help; empty for nowhere.
 func (p page) Support() string { return p.h.cfg.Support }

@@ -150,10 +150,10 @@ func PhaseOf(p Policy, f Flow, now time.Time) Phase {
 	return Proving
 }
 
-// expired reports whether the flow waited too long after its last step or took too long in all. A clock
-// that was set back does not make it younger than its own beginning.
+// expired reports whether the flow waited too long after its last step or took too long in all. A clock that
+// was set back to before the flow began ends it too: it must not buy time.
 func expired(p Policy, f Flow, now time.Time) bool {
-	return now.Sub(f.Touched) >= p.Limits.Idle || now.Sub(f.Begun) >= p.Limits.Total
+	return now.Sub(f.Touched) >= p.Limits.Idle || now.Sub(f.Begun) >= p.Limits.Total || now.Sub(f.Begun) < -clockSkew
 }
 
 func (c Challenge) open(p Policy, now time.Time) bool {

@@ -287,13 +287,41 @@ func TestAssurance(t *testing.T) {
 
 func TestActionsCarryWhatWasFilledIn(t *testing.T) {
 	all := Choices{Keep: true, Trust: true, EndOthers: true}
-	require.Equal(t, Identify{Keep: true}, Action{event: Identify{}}.Event(all, ""))
-	require.Equal(t, Submit{Method: TOTP, Trust: true}, Action{event: Submit{Method: TOTP}}.Event(all, ""))
-	require.Equal(t, NewPassword{EndOthers: true}, Action{event: NewPassword{}}.Event(all, ""))
-	require.Equal(t, Enrol{Method: TOTP, EndOthers: true}, Action{event: Enrol{Method: TOTP}}.Event(all, ""))
-	require.Equal(t, Depart{SSO, "c1"}, Action{event: Depart{SSO, "c1"}}.Event(all, "c2"), "the person does not choose what the policy chose")
-	require.Equal(t, Depart{Social, "p1"}, Action{event: Depart{Social, ""}}.Event(all, "p1"))
-	require.Equal(t, Cancel{}, Action{event: Cancel{}}.Event(all, ""))
+	with := func(e Event, inputs ...string) Action {
+		a := Action{event: e}
+		for _, name := range inputs {
+			a.Inputs = append(a.Inputs, Input{Name: name})
+		}
+		return a
+	}
+	require.Equal(t, Identify{Keep: true}, with(Identify{}, "keep").Event(all, ""))
+	require.Equal(t, Submit{Method: TOTP, Trust: true}, with(Submit{Method: TOTP}, "code", "trust").Event(all, ""))
+	require.Equal(t, NewPassword{EndOthers: true}, with(NewPassword{}, "end_others").Event(all, ""))
+	require.Equal(t, Enrol{Method: TOTP, EndOthers: true}, with(Enrol{Method: TOTP}, "end_others").Event(all, ""))
+	for _, e := range []Event{Identify{}, Submit{Method: Password}, NewPassword{}, Enrol{Method: TOTP}} {
+		require.Equal(t, e, with(e).Event(all, ""), "a box that was not offered was not ticked")
+	}
+	require.Equal(t, Depart{SSO, "c1"}, with(Depart{SSO, "c1"}).Event(all, "c2"), "the person does not choose what the policy chose")
+	require.Equal(t, Depart{Social, "p1"}, with(Depart{Social, ""}).Event(all, "p1"))
+	require.Equal(t, Cancel{}, with(Cancel{}).Event(all, ""))
+}
+
+// TestNotYouForgetsKeepMeSignedIn: on a shared computer the next person must not inherit it.
+func TestNotYouForgetsKeepMeSignedIn(t *testing.T) {
+	p := plainPolicy()
+	f := steps(t, p, Flow{}, Begin{Goal: SignIn, Keep: true}, Identify{Identifier: "a", Keep: true}, SubjectFound{Subject: active})
+	require.True(t, f.Choices.Keep)
+	f = steps(t, p, f, Restart{})
+	require.False(t, f.Choices.Keep)
+	f = steps(t, p, f, Identify{Identifier: "b"}, SubjectFound{Subject: active})
+	require.False(t, f.Choices.Keep)
+}
+
+func TestClockSetBackEndsTheFlow(t *testing.T) {
+	p := plainPolicy()
+	f := begun(t, p, active)
+	require.Equal(t, Proving, PhaseOf(p, f, epoch.Add(-clockSkew)))
+	require.Equal(t, Closed, PhaseOf(p, f, epoch.Add(-clockSkew-1)))
 }
 
 func TestEventsAndEffectsAreClosed(t *testing.T) {

@@ -192,7 +192,7 @@ func closedRefusal(f Flow) *DeniedError {
 
 func (r *run) identify(e Identify) {
 	r.f.Identifier, r.f.Typed = e.Identifier, e.Typed
-	r.f.Choices.Keep = r.f.Choices.Keep || e.Keep
+	r.f.Choices.Keep = e.Keep // the last word: the box is shown again, empty, after "not you?"
 	r.ask(FindSubject{Identifier: e.Identifier})
 }
 
@@ -218,12 +218,13 @@ func (r *run) challenge(m Method) {
 	r.ask(MakeChallenge{Method: m})
 }
 
-// restart forgets the account but not the failures: going back must not buy new guesses.
+// restart forgets the account and what was ticked for it, but not the failures: going back must not buy new
+// guesses, and the next person must not inherit "keep me signed in".
 func (r *run) restart() {
 	f := r.f
 	r.f = Flow{
 		Goal: f.Goal, Target: f.Target, ReturnTo: f.ReturnTo, Failures: f.Failures,
-		Choices: Choices{Keep: f.Choices.Keep}, Begun: f.Begun, Touched: r.now,
+		Begun: f.Begun, Touched: r.now,
 	}
 }
 

@@ -29,28 +29,32 @@ type Action struct {
 	event Event // the event it stands for, without its particulars
 }
 
-// Event returns the event that the action stands for, with what the person filled in. Only Identify
-// needs more: the caller sets its identifier.
+// Event returns the event that the action stands for, with what the person filled in. Choices that are not
+// among the action's inputs count as not made. Only Identify needs more: the caller sets its identifier.
 func (a Action) Event(c Choices, connection string) Event {
 	switch e := a.event.(type) {
 	case Identify:
-		e.Keep = c.Keep
+		e.Keep = c.Keep && a.takes("keep")
 		return e
 	case Submit:
-		e.Trust = c.Trust
+		e.Trust = c.Trust && a.takes("trust")
 		return e
 	case Depart:
 		e.Connection = cmp.Or(e.Connection, connection)
 		return e
 	case NewPassword:
-		e.EndOthers = c.EndOthers
+		e.EndOthers = c.EndOthers && a.takes("end_others")
 		return e
 	case Enrol:
-		e.EndOthers = c.EndOthers
+		e.EndOthers = c.EndOthers && a.takes("end_others")
 		return e
 	default:
 		return e
 	}
+}
+
+func (a Action) takes(input string) bool {
+	return slices.ContainsFunc(a.Inputs, func(in Input) bool { return in.Name == input })
 }
 
 // Input is one field of an action.
@@ -214,7 +218,7 @@ func enrolActions(f Flow) []Action {
 
 func newPasswordAction(f Flow) Action {
 	inputs := []Input{{"new_password", "secret", true}}
-	if f.Goal == Recovery || f.Goal == Enrolment {
+	if f.Goal == Recovery || f.Goal == Enrolment || f.Goal == SignIn {
 		inputs = append(inputs, Input{"end_others", "flag", false})
 	}
 	return Action{Name: "new-password", Inputs: inputs, event: NewPassword{}}

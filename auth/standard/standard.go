@@ -24,6 +24,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/cardea-auth/cardea/auth"
@@ -107,14 +108,7 @@ func (c Config) check() error {
 }
 
 func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
-	host := ""
-	if u, err := url.Parse(c.Origin); err == nil {
-		host = u.Hostname()
-	}
-	c.Passwords.ContextWords = append([]string{c.Product}, c.Passwords.ContextWords...)
-	if host != "" && host != "localhost" {
-		c.Passwords.ContextWords = append(c.Passwords.ContextWords, host)
-	}
+	c.Passwords.ContextWords = append(contextWords(c.Origin, c.Product), c.Passwords.ContextWords...)
 	c.Passwords.Logger = cmp.Or(c.Passwords.Logger, c.Logger)
 	c.Sessions.Logger = cmp.Or(c.Sessions.Logger, c.Logger)
 	c.Sessions.Store = store
@@ -147,6 +141,16 @@ func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
 		return nil, err
 	}
 	return &Site{Handler: handler, Service: service, Store: store}, nil
+}
+
+// contextWords are what a stranger would try first: the product and the host, if they can be part of a
+// password at all.
+func contextWords(origin, product string) []string {
+	words := []string{product}
+	if u, err := url.Parse(origin); err == nil && u.Hostname() != "localhost" {
+		words = append(words, u.Hostname())
+	}
+	return slices.DeleteFunc(words, func(w string) bool { return !password.UsableContextWord(w) })
 }
 
 // Run sweeps what expired until ctx is done, and returns ctx's error. The host calls it in a goroutine of its own.

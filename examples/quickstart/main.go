@@ -6,6 +6,7 @@ import (
 	"flag"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/cardea-auth/cardea/auth/authhttp"
 	"github.com/cardea-auth/cardea/auth/standard"
@@ -25,10 +26,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer site.Close()
 	prepare(ctx, site)
 	go site.Run(ctx)
-
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", site)
 	mux.Handle("/.well-known/change-password", site)
@@ -36,5 +35,6 @@ func main() {
 		session, _ := authhttp.SessionFrom(r.Context())
 		w.Write([]byte("Only you see this. Your account is " + session.Account + "."))
 	})))
-	log.Fatal(http.ListenAndServe(*addr, mux))
+	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
