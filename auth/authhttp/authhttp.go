@@ -4,7 +4,7 @@
 // Make one [Handler] with [New] and mount it:
 //
 //	mux.Handle("/auth/", h)
-//	mux.Handle("/.well-known/change-password", h)
+//	mux.Handle("/.well-known/", h)
 //	mux.Handle("/", h.Require(app))
 //
 // [Handler.Require] lets only signed-in people through, [Handler.RequireFresh] only those who proved

@@ -13,8 +13,9 @@ import (
 	"github.com/cardea-auth/cardea/auth"
 )
 
-// Handler serves everything under Config.Prefix, and /.well-known/change-password. It is safe for
-// concurrent use. Make one with New.
+// Handler serves everything under Config.Prefix, and /.well-known/change-password. Mount all of /.well-known/,
+// or leave it to something that answers 404 there: browsers believe the address of the form only on a site that
+// knows what it has not. It is safe for concurrent use. Make one with New.
 //
 // Pages, relative to the prefix:
 //

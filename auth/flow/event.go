@@ -112,6 +112,7 @@ type (
 // Acting is the session that begins a flow.
 type Acting struct {
 	Session string // its public id
+	Typed   string // the account's address, to be shown
 	Subject Subject
 	Proofs  []Proof
 	Known   bool

@@ -61,6 +61,7 @@ func stepBegin(p Policy, f Flow, e Begin, now time.Time) (Flow, []Effect, error)
 	r.tell(Audit{What: FlowBegun})
 	if !e.Goal.ByStranger() {
 		r.f.Acting, r.f.Subject, r.f.Known = e.Acting.Session, e.Acting.Subject, e.Acting.Known
+		r.f.Typed = e.Acting.Typed
 		for _, proof := range e.Acting.Proofs {
 			proof.Inherited = true
 			r.f.Proofs = append(r.f.Proofs, proof)

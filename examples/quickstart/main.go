@@ -30,10 +30,10 @@ func main() {
 	go site.Run(ctx)
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", site)
-	mux.Handle("/.well-known/change-password", site)
+	mux.Handle("/.well-known/", site)
 	mux.Handle("/", site.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, _ := authhttp.SessionFrom(r.Context())
-		w.Write([]byte("Only you see this. Your account is " + session.Account + "."))
+		w.Write([]byte("Only you see this, " + session.Account + ". Your account is at /auth/account."))
 	})))
 	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())

@@ -77,8 +77,12 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 	},
 	"EndSession": func(ctx context.Context, s *sqlstore.Store) error { return s.EndSession(ctx, "a1", "s1") },
 	"AlignStanding": func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.AlignStanding(ctx, "a1", auth.Standing{Status: flow.Locked, Epochs: flow.Epochs{Security: 2, Session: 2}}, "s1")
+		_, err := s.AlignStanding(ctx, "a1", auth.Standing{Status: flow.Locked, Epochs: flow.Epochs{Security: 2, Session: 2}})
 		return err
+	},
+	"RaiseStanding": func(ctx context.Context, s *sqlstore.Store) error {
+		raised := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 2, Session: 2}}
+		return s.RaiseStanding(ctx, "a1", active, raised, "s1")
 	},
 	"SweepSessions": func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.SweepSessions(ctx, noon.Add(2*time.Hour), 10)

@@ -126,12 +126,16 @@ func (t *two) EndSession(ctx context.Context, account, id string) error {
 	return t.turn().EndSession(ctx, account, id)
 }
 
-func (t *two) ListSessions(ctx context.Context, account string, now time.Time) ([]session.Record, error) {
-	return t.turn().ListSessions(ctx, account, now)
+func (t *two) ListSessions(ctx context.Context, account string, now time.Time, limit int) ([]session.Record, error) {
+	return t.turn().ListSessions(ctx, account, now, limit)
 }
 
-func (t *two) AlignStanding(ctx context.Context, account string, s auth.Standing, keep string) (auth.Standing, error) {
-	return t.turn().AlignStanding(ctx, account, s, keep)
+func (t *two) AlignStanding(ctx context.Context, account string, s auth.Standing) (auth.Standing, error) {
+	return t.turn().AlignStanding(ctx, account, s)
+}
+
+func (t *two) RaiseStanding(ctx context.Context, account string, from, to auth.Standing, keep string) error {
+	return t.turn().RaiseStanding(ctx, account, from, to, keep)
 }
 
 func (t *two) SweepSessions(ctx context.Context, now time.Time, limit int) (int, error) {
