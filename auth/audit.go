@@ -3,7 +3,10 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cardea-auth/cardea/auth/flow"
 )
@@ -19,7 +22,7 @@ type AuditEvent struct {
 	Method    string    // of the proof or the change
 	Reason    string    // of a refusal
 	Prefix    string    // of the client's address
-	UserAgent string    // at most 256 bytes
+	UserAgent string    // at most 256 bytes, without control characters
 	Known     bool      // the browser completed a sign-in to the account before
 }
 
@@ -63,6 +66,25 @@ func (e AuditEvent) attrs() []slog.Attr {
 		}
 	}
 	return attrs
+}
+
+// longestAgent is how much of a User-Agent is recorded, in bytes.
+const longestAgent = 256
+
+// cleanAgent drops what could pass for a line of its own, control a terminal or turn the writing direction:
+// whoever calls chooses the text and its length.
+func cleanAgent(text string) string {
+	var b strings.Builder
+	for _, c := range text[:min(len(text), 4*longestAgent)] {
+		if !unicode.IsGraphic(c) || c == utf8.RuneError {
+			continue
+		}
+		if b.Len()+utf8.RuneLen(c) > longestAgent {
+			break
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 // fault logs an error that nobody outside may see.

@@ -19,12 +19,10 @@ func (j *job) commit(ctx context.Context, e flow.Commit) (flow.Event, error) {
 	case flow.ReplacePassword:
 		return j.replacePassword(ctx, e)
 	case flow.LockAccount:
-		from := Standing{Status: j.flow.Subject.Status, Epochs: j.flow.Subject.Epochs}
-		epochs, err := j.s.setStatus(ctx, j.flow.Subject.Account, from, flow.Locked)
-		if err != nil {
+		if err := j.s.lock(ctx, j.flow.Subject.Account); err != nil {
 			return staleOrFault(err)
 		}
-		return flow.Committed{Epochs: epochs}, nil
+		return flow.Committed{Epochs: j.flow.Subject.Epochs}, nil // they are of no use to anyone now
 	}
 	return nil, fmt.Errorf("auth: nothing carries out %s", e.Change)
 }
@@ -68,23 +66,26 @@ func raised(e flow.Epochs, sessions bool) flow.Epochs {
 }
 
 // fence raises the sessions' picture of an account from the standing that was seen to the one that is about
-// to be. If that picture is ahead already, because an earlier change was cut short, it brings both together
-// and returns ErrStale: raising it to a height that it has would end nothing.
+// to be, and keeps one session if asked to. If that picture is not the one that was seen, because somebody
+// else was faster or an earlier change was cut short, it brings both together and returns ErrStale: raising
+// it to a height that it has would end nothing.
 func (s *Service) fence(ctx context.Context, id string, from, next Standing, keep string) error {
 	known, err := s.cfg.Sessions.Align(ctx, id, from, "")
 	if err != nil {
 		return fmt.Errorf("auth: align sessions: %w", err)
 	}
-	if ahead(known.Epochs, from.Epochs) {
-		if err := s.realign(ctx, id); err != nil {
-			return err
+	if known == from {
+		if err = s.cfg.Sessions.Raise(ctx, id, from, next, keep); err == nil {
+			return nil
 		}
-		return ErrStale
+		if !errors.Is(err, ErrStale) {
+			return fmt.Errorf("auth: raise sessions: %w", err)
+		}
 	}
-	if _, err := s.cfg.Sessions.Align(ctx, id, next, keep); err != nil {
-		return fmt.Errorf("auth: align sessions: %w", err)
+	if err := s.realign(ctx, id); err != nil {
+		return err
 	}
-	return nil
+	return ErrStale
 }
 
 func ahead(a, b flow.Epochs) bool { return a.Security > b.Security || a.Session > b.Session }
@@ -112,58 +113,65 @@ func (s *Service) setStatus(ctx context.Context, id string, from Standing, to fl
 }
 
 // realign brings the account and the sessions' picture of it together again after one of them was left
-// behind: both take the higher epochs. It opens nothing.
+// behind: both take the higher epochs. It opens nothing: what it tells the sessions is always a standing
+// that the account had as a whole, so a status that changed meanwhile is never taken back.
 func (s *Service) realign(ctx context.Context, id string) error {
-	state, err := s.cfg.Accounts.State(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return nil
+	for range attempts {
+		state, err := s.cfg.Accounts.State(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("auth: read account: %w", err)
+		}
+		known, err := s.cfg.Sessions.Align(ctx, id, state.Standing, "")
+		if err != nil {
+			return fmt.Errorf("auth: align sessions: %w", err)
+		}
+		if !ahead(known.Epochs, state.Epochs) {
+			return nil
+		}
+		if _, err := s.cfg.Accounts.RaiseEpochs(ctx, id, known.Epochs); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("auth: raise epochs: %w", err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("auth: read account: %w", err)
-	}
-	known, err := s.cfg.Sessions.Align(ctx, id, state.Standing, "")
-	if err != nil {
-		return fmt.Errorf("auth: align sessions: %w", err)
-	}
-	if !ahead(known.Epochs, state.Epochs) {
-		return nil
-	}
-	epochs, err := s.cfg.Accounts.RaiseEpochs(ctx, id, known.Epochs)
-	if err != nil {
-		return fmt.Errorf("auth: raise epochs: %w", err)
-	}
-	if _, err := s.cfg.Sessions.Align(ctx, id, Standing{Status: state.Status, Epochs: epochs}, ""); err != nil {
-		return fmt.Errorf("auth: align sessions: %w", err)
-	}
-	return nil
+	return fmt.Errorf("auth: account keeps changing: %w", ErrStale)
 }
 
-// endSessions ends all sessions of an account but the one named in keep, in one write however many there are.
+// endSessions ends all sessions of an account but the one named in keep, in one write however many there
+// are. It returns ErrStale if the one to keep has ended.
 func (s *Service) endSessions(ctx context.Context, id, keep string) error {
-	state, err := s.cfg.Accounts.State(ctx, id)
-	if err != nil {
-		return fmt.Errorf("auth: read account: %w", err)
+	end := func(e flow.Epochs) flow.Epochs {
+		e.Session++
+		return e
 	}
-	known, err := s.cfg.Sessions.Align(ctx, id, state.Standing, "")
-	if err != nil {
-		return fmt.Errorf("auth: align sessions: %w", err)
-	}
-	known.Epochs.Session++ // above both the account and whatever the sessions know
-	if err := s.raise(ctx, id, known, keep); err != nil {
+	if err := s.raise(ctx, id, keep, end); err != nil {
 		return err
 	}
 	s.decided(ctx, AuditEvent{What: "sessions-ended", Account: id, Session: keep})
 	return nil
 }
 
-// raise lifts the sessions' picture first and the account after it.
-func (s *Service) raise(ctx context.Context, id string, next Standing, keep string) error {
-	known, err := s.cfg.Sessions.Align(ctx, id, next, keep)
-	if err != nil {
-		return fmt.Errorf("auth: align sessions: %w", err)
+// raise lifts the sessions' picture first and the account after it. Whoever loses against another change
+// tries again on top of it: a thief who keeps ending the others must not outrun whoever ends them all.
+func (s *Service) raise(ctx context.Context, id, keep string, higher func(flow.Epochs) flow.Epochs) error {
+	for range attempts {
+		state, err := s.cfg.Accounts.State(ctx, id)
+		if err != nil {
+			return fmt.Errorf("auth: read account: %w", err)
+		}
+		next := Standing{Status: state.Status, Epochs: higher(state.Epochs)}
+		err = s.fence(ctx, id, state.Standing, next, keep)
+		if errors.Is(err, ErrStale) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := s.cfg.Accounts.RaiseEpochs(ctx, id, next.Epochs); err != nil {
+			return fmt.Errorf("auth: raise epochs: %w", err)
+		}
+		return nil
 	}
-	if _, err := s.cfg.Accounts.RaiseEpochs(ctx, id, known.Epochs); err != nil {
-		return fmt.Errorf("auth: raise epochs: %w", err)
-	}
-	return nil
+	return fmt.Errorf("auth: account keeps changing: %w", ErrStale)
 }

@@ -158,10 +158,34 @@ func (j *job) reviewPassword(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: review password: %w", err)
 	}
+	if problem == "" && j.flow.Subject.Compromised {
+		if problem, err = j.unchanged(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if problem != "" {
 		return flow.PasswordReviewed{Refusal: flow.Refusal{Reason: flow.PasswordRejected, Problem: problem}}, nil
 	}
 	return flow.PasswordReviewed{}, nil
+}
+
+// ProblemUnchanged is the problem of a new password that is the compromised one again.
+const ProblemUnchanged = "unchanged"
+
+// unchanged refuses the compromised password as its own successor.
+func (j *job) unchanged(ctx context.Context) (problem string, err error) {
+	hash, err := j.s.cfg.PasswordStore.PasswordHash(ctx, j.flow.Subject.Account)
+	if err != nil {
+		return "", fmt.Errorf("auth: read password: %w", err)
+	}
+	same, _, err := j.s.cfg.Passwords.Verify(ctx, hash, j.inputs.NewPassword, j.flow.Known)
+	if err != nil {
+		return "", fmt.Errorf("auth: verify password: %w", err)
+	}
+	if same {
+		problem = ProblemUnchanged
+	}
+	return problem, nil
 }
 
 // issueSession closes the flow before it makes the session: of two requests with one handle, only the one
@@ -227,7 +251,7 @@ func (j *job) remember(ctx context.Context, account string) error {
 func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reason) {
 	e := AuditEvent{
 		What: what, Goal: j.flow.Goal.String(), FlowID: j.record.ID, Session: j.flow.Acting,
-		UserAgent: j.client.UserAgent, Known: j.flow.Known,
+		UserAgent: cleanAgent(j.client.UserAgent), Known: j.flow.Known,
 	}
 	if !j.flow.Subject.Decoy {
 		e.Account = j.flow.Subject.Account

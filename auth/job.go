@@ -60,7 +60,7 @@ func (j *job) load(ctx context.Context, id string) error {
 		return fmt.Errorf("auth: load flow: %w", err)
 	}
 	if !bound(r, j.client) {
-		return flow.Deny(flow.CookieRequired)
+		return flow.Deny(flow.Expired) // to everyone else the flow does not exist
 	}
 	var data stored
 	if err := json.Unmarshal(r.Data, &data); err != nil {
@@ -128,7 +128,7 @@ func (j *job) acting(ctx context.Context) (flow.Acting, error) {
 	}
 	j.account, j.proving = &account, true
 	return flow.Acting{
-		Session: session.ID, Subject: subject, Proofs: session.Proofs,
+		Session: session.ID, Typed: account.Display, Subject: subject, Proofs: session.Proofs,
 		Known: j.s.cfg.Devices.Known(j.client.Device, account.ID, j.now),
 	}, nil
 }
@@ -165,6 +165,33 @@ func (j *job) resume(ctx context.Context) error {
 	return j.drive(ctx, flow.Resume{
 		Subject: now, Known: j.s.cfg.Devices.Known(j.client.Device, old.Account, j.now),
 	})
+}
+
+// step does the named action and saves what came of it. What was refused has not happened: the Progress
+// beside the refusal shows the flow as it was.
+func (j *job) step(ctx context.Context, action string) (Progress, error) {
+	waiting := j.flow
+	err := j.act(ctx, action)
+	if err == nil {
+		return j.finish(ctx)
+	}
+	var denied *DeniedError
+	if !errors.As(err, &denied) {
+		return Progress{}, err
+	}
+	j.flow = waiting
+	p, fault := j.progress(ctx)
+	if fault != nil {
+		return Progress{}, fault
+	}
+	return p, denied
+}
+
+// secondLook shows the flow without doing anything.
+func (j *job) secondLook(ctx context.Context) (Progress, error) {
+	p, err := j.progress(ctx)
+	p.Repeated = true
+	return p, err
 }
 
 // act does the named action with the request's inputs. Which actions there are, the View says.
@@ -301,6 +328,9 @@ func (j *job) who(ctx context.Context) (Account, error) {
 		return *j.account, nil
 	}
 	account, err := j.s.cfg.Directory.FindByID(ctx, j.flow.Subject.Account)
+	if errors.Is(err, ErrNotFound) {
+		return Account{}, flow.Deny(flow.Stale) // it was deleted meanwhile
+	}
 	if err != nil {
 		return Account{}, fmt.Errorf("auth: find account: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // Key is one 256-bit master key with its name. The name is stored beside what the key protects; it must be
@@ -25,11 +26,19 @@ func (k Key) GoString() string { return k.String() }
 // Format prints the key's name for every verb.
 func (k Key) Format(w fmt.State, _ rune) { _, _ = fmt.Fprint(w, k.String()) }
 
+// LogValue returns the key's name only.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalText returns the key's name only; a key cannot be stored or sent by accident.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
 // Keys are the master keys of an installation: the first is current and makes new things, the others only
 // read what they made before (rotation: put a new key in front, keep the old ones). Every purpose derives
 // its own key by HKDF-SHA-256 (RFC 5869), so that no value made for one purpose is good for another. The
-// zero value has no key, and New refuses it.
-type Keys struct{ list []Key }
+// zero value has no key, and New refuses it. They stand behind two pointers, of which no verb of package
+// fmt follows the second, so that printing a struct that holds Keys in an unexported field cannot reach
+// them either.
+type Keys struct{ p **[]Key }
 
 // NewKeys returns the keys, the current one first. It reports every problem: none at all, an unusable or a
 // repeated name, a key of zeros only.
@@ -52,7 +61,8 @@ func NewKeys(current Key, older ...Key) (Keys, error) {
 	if len(problems) > 0 {
 		return Keys{}, fmt.Errorf("auth: invalid Keys: %w", errors.Join(problems...))
 	}
-	return Keys{list}, nil
+	p := &list
+	return Keys{&p}, nil
 }
 
 func validKeyID(id string) bool {
@@ -68,35 +78,60 @@ func validKeyID(id string) bool {
 }
 
 // IsZero reports whether there is no key.
-func (k Keys) IsZero() bool { return len(k.list) == 0 }
+func (k Keys) IsZero() bool { return k.p == nil }
+
+// String returns the keys' names only.
+func (k Keys) String() string {
+	text := "keys"
+	if k.p != nil {
+		for _, key := range **k.p {
+			text += " " + key.ID
+		}
+	}
+	return text
+}
+
+// GoString returns the keys' names only.
+func (k Keys) GoString() string { return k.String() }
 
 // Derive returns the keys for one purpose, such as "flow handle". It panics without a key.
 func (k Keys) Derive(purpose string) DerivedKeys {
-	d := DerivedKeys{current: k.list[0].ID, keys: make(map[string][]byte, len(k.list))}
-	for _, master := range k.list {
+	list := **k.p
+	keys := make(map[string][]byte, len(list))
+	for _, master := range list {
 		key, err := hkdf.Key(sha256.New, master.Bytes[:], nil, "cardea "+purpose, 32)
 		if err != nil {
 			panic("auth: derive key: " + err.Error()) // only for a length that is out of range
 		}
-		d.keys[master.ID] = key
+		keys[master.ID] = key
 	}
-	return d
+	return DerivedKeys{k.String(), list[0].ID, func(id string) []byte { return keys[id] }}
 }
 
-// DerivedKeys are the keys of one purpose. They are safe for concurrent use.
+// DerivedKeys are the keys of one purpose. They are safe for concurrent use. The zero value has no key.
 type DerivedKeys struct {
+	names   string // as they are printed
 	current string
-	keys    map[string][]byte
+	secret  func(id string) []byte // nil for an unknown one; fmt does not look into functions either
 }
 
-// Current returns the name of the key that makes new things.
+// String returns the keys' names only.
+func (d DerivedKeys) String() string { return d.names }
+
+// GoString returns the keys' names only.
+func (d DerivedKeys) GoString() string { return d.String() }
+
+// Current returns the name of the key that makes new things, empty if there is none.
 func (d DerivedKeys) Current() string { return d.current }
 
 // MAC returns the HMAC-SHA-256 of parts under the named key; ok is false if there is no such key. Each part
 // is preceded by its length, so that no two lists of parts give the same input.
 func (d DerivedKeys) MAC(key string, parts ...string) (sum [32]byte, ok bool) {
-	secret, ok := d.keys[key]
-	if !ok {
+	if d.secret == nil {
+		return sum, false
+	}
+	secret := d.secret(key)
+	if secret == nil {
 		return sum, false
 	}
 	h := hmac.New(sha256.New, secret)

@@ -121,6 +121,8 @@ func (t Throttle) problems() []error {
 	} {
 		report(d.value <= 0, "Throttle.%s is %s; it must be positive", d.name, d.value)
 	}
+	report(t.MaxDelay > 0 && t.FirstDelay > t.MaxDelay,
+		"Throttle.FirstDelay is %s; it must not exceed Throttle.MaxDelay, %s", t.FirstDelay, t.MaxDelay)
 	return problems
 }
 

@@ -17,7 +17,8 @@ type NewAccount struct {
 }
 
 // CreateAccount adds an account. It returns a *DeniedError: AddressRejected, AddressTaken or
-// PasswordRejected. After a fault it can be repeated and completes what was begun.
+// PasswordRejected. After a fault it can be repeated and completes what was begun; AddressTaken then means
+// that it was complete and only the answer got lost.
 func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, error) {
 	identifier, err := s.cfg.Normalize(n.Identifier)
 	if err != nil {
@@ -102,10 +103,23 @@ func (s *Service) EnableAccount(ctx context.Context, id string) error {
 	})
 }
 
-// UnlockAccount reopens an account that was locked after a hostile sign-in; any other stays as it is.
+// UnlockAccount reopens an account that was locked after a hostile sign-in; one that is closed otherwise stays
+// closed. It also forgets the failed attempts from unknown devices, so that an owner whom strangers shut out
+// can try again.
 func (s *Service) UnlockAccount(ctx context.Context, id string) error {
+	if err := s.forgetAttempts(ctx, id); err != nil {
+		return err
+	}
 	return s.changeStatus(ctx, id, "account-unlocked", func(a AccountState) (flow.Status, bool) {
 		return flow.Active, a.Status == flow.Locked
+	})
+}
+
+// lock closes an account after a hostile sign-in. Another change at the same time must not save it from that,
+// so the lock is put on whatever stands then.
+func (s *Service) lock(ctx context.Context, id string) error {
+	return s.changeStatus(ctx, id, "account-locked", func(a AccountState) (flow.Status, bool) {
+		return flow.Locked, a.Status == flow.Active
 	})
 }
 
@@ -151,20 +165,27 @@ func (s *Service) DeleteAccount(ctx context.Context, id string) error {
 // MarkPasswordCompromised makes the next sign-in with the password end in its change, and ends open flows.
 // It returns ErrNotFound, and ErrStale if the account has no password.
 func (s *Service) MarkPasswordCompromised(ctx context.Context, id string) error {
-	state, err := s.cfg.Accounts.State(ctx, id)
-	if err != nil {
-		return fmt.Errorf("auth: read account: %w", err)
+	for range attempts {
+		state, err := s.cfg.Accounts.State(ctx, id)
+		if err != nil {
+			return fmt.Errorf("auth: read account: %w", err)
+		}
+		// Flows that have looked at the account must not get a session any more, even if they are faster.
+		next := Standing{Status: state.Status, Epochs: raised(state.Epochs, false)}
+		err = s.fence(ctx, id, state.Standing, next, "")
+		if errors.Is(err, ErrStale) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := s.cfg.PasswordStore.MarkCompromised(ctx, id, s.now()); err != nil {
+			return errors.Join(fmt.Errorf("auth: mark password: %w", err), s.realign(ctx, id))
+		}
+		s.decided(ctx, AuditEvent{What: "password-compromised", Account: id})
+		return s.realign(ctx, id)
 	}
-	// Flows that have looked at the account must not get a session any more, even if they are faster.
-	next := Standing{Status: state.Status, Epochs: raised(state.Epochs, false)}
-	if _, err := s.cfg.Sessions.Align(ctx, id, next, ""); err != nil {
-		return fmt.Errorf("auth: align sessions: %w", err)
-	}
-	if _, err := s.cfg.PasswordStore.MarkCompromised(ctx, id, s.now()); err != nil {
-		return errors.Join(fmt.Errorf("auth: mark password: %w", err), s.realign(ctx, id))
-	}
-	s.decided(ctx, AuditEvent{What: "password-compromised", Account: id})
-	return s.realign(ctx, id)
+	return fmt.Errorf("auth: account keeps changing: %w", ErrStale)
 }
 
 // EndSessions ends all sessions of an account. It returns ErrNotFound.
@@ -175,17 +196,10 @@ func (s *Service) EndSessions(ctx context.Context, id string) error {
 // AccountChanged tells the library that the host changed an account behind its back: its sessions and open
 // flows end. It returns ErrNotFound.
 func (s *Service) AccountChanged(ctx context.Context, id string) error {
-	state, err := s.cfg.Accounts.State(ctx, id)
-	if err != nil {
-		return fmt.Errorf("auth: read account: %w", err)
-	}
-	known, err := s.cfg.Sessions.Align(ctx, id, state.Standing, "")
-	if err != nil {
-		return fmt.Errorf("auth: align sessions: %w", err)
-	}
-	if err := s.raise(ctx, id, Standing{Status: state.Status, Epochs: raised(known.Epochs, true)}, ""); err != nil {
+	end := func(e flow.Epochs) flow.Epochs { return raised(e, true) }
+	if err := s.raise(ctx, id, "", end); err != nil {
 		return err
 	}
 	s.decided(ctx, AuditEvent{What: "account-changed", Account: id})
-	return nil
+	return s.realign(ctx, id) // its status may have changed meanwhile
 }

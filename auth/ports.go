@@ -145,14 +145,21 @@ type Sessions interface {
 	Issue(ctx context.Context, r SessionRequest, now time.Time) (IssuedSession, error)
 	// Authenticate returns the live session of a token, or a *DeniedError (SessionRequired).
 	Authenticate(ctx context.Context, token Secret, now time.Time) (Session, error)
-	// List returns the account's live sessions, the last seen first.
+	// List returns the account's live sessions, the last seen first, and of very many only the first.
 	List(ctx context.Context, account string, now time.Time) ([]Session, error)
 	// End ends one session of the account. An unknown one is ErrNotFound.
 	End(ctx context.Context, account, session string) error
-	// Align brings the account's standing as the sessions know it up to s: epochs only rise, and the status
-	// is taken over unless it is older news. Sessions of an older session epoch end, but for the one named
-	// in keep, which goes on if it was alive. It returns the standing as it is then known.
+	// Align brings the account's standing as the sessions know it up to s, one that the account had as a
+	// whole: epochs only rise, and the status is taken over unless it is older news. Sessions of an older
+	// session epoch end. Keep must be empty: Raise is what keeps a session. It returns the standing as it is
+	// then known.
 	Align(ctx context.Context, account string, s Standing, keep string) (Standing, error)
+	// Raise replaces the account's standing as the sessions know it, if that is exactly from, by to, in one
+	// act: of two callers that saw the same standing, one wins. Else it returns ErrStale, and nothing
+	// changes. An account that is not known yet counts as standing at from. Sessions of an older session
+	// epoch end, but for the one named in keep, which goes on; if it is not alive at from, that is ErrStale
+	// too. It is another error if to has a lower epoch than from, or none that is higher.
+	Raise(ctx context.Context, account string, from, to Standing, keep string) error
 	// SweepSessions deletes at most limit sessions that ended by now and returns how many.
 	SweepSessions(ctx context.Context, now time.Time, limit int) (int, error)
 }
@@ -172,6 +179,9 @@ type SessionRequest struct {
 type Devices interface {
 	// Known reports whether the cookie says, and proves, that this browser completed a sign-in to the account.
 	Known(cookie Secret, account string, now time.Time) bool
+	// Device returns an id of the device that the cookie belongs to, at most 64 bytes, empty if the cookie is
+	// absent or altered. Attempts of known devices are counted under it.
+	Device(cookie Secret) string
 	// Remember returns the cookie with the account added.
 	Remember(cookie Secret, account string, now time.Time) (Secret, error)
 }

@@ -73,6 +73,9 @@ func (s *Service) flowSection() ReportSection {
 		{"ends in all", ReportDuration(l.Total), ""},
 		{"refused proofs", fmt.Sprint(l.Failures), ""},
 		{"freshness for changes of credentials", ReportDuration(l.Fresh), "ASVS 7.5.1"},
+		{"a mailed code, a ceremony or a stay at a provider ends after", ReportDuration(l.Challenge), ""},
+		{"tries of one mailed code", fmt.Sprint(l.Tries), "ASVS 6.6.3"},
+		{"between two mails", ReportDuration(l.Resend), ""},
 	}}
 }
 
@@ -108,7 +111,7 @@ func (r Report) Markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(p.Goal), cell(p.Proofs), cell(p.Assurance))
 	}
 	for _, section := range r.Sections {
-		fmt.Fprintf(&b, "\n## %s\n\n| setting | value | note |\n|---|---|---|\n", section.Title)
+		fmt.Fprintf(&b, "\n## %s\n\n| setting | value | note |\n|---|---|---|\n", line(section.Title))
 		for _, row := range section.Rows {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(row.Name), cell(row.Value), cell(row.Note))
 		}
@@ -116,10 +119,12 @@ func (r Report) Markdown() string {
 	return b.String()
 }
 
-// cell keeps a value from breaking out of its table.
-func cell(s string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(s)
-}
+// cell keeps a value from breaking out of its table. A backslash is escaped too: one at the end of a value
+// would take the bar after it along.
+func cell(s string) string { return strings.NewReplacer(`\`, `\\`, "|", `\|`).Replace(line(s)) }
+
+// line keeps a value from beginning a line of its own.
+func line(s string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(s) }
 
 // ReportDuration prints a duration as reports do, in the largest unit that divides it: "30 days".
 func ReportDuration(d time.Duration) string {

@@ -43,8 +43,7 @@ func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error
 }
 
 // Begin begins a flow and, if an identifier is given, takes its first step. It returns a *DeniedError
-// (TooManyAttempts, SessionRequired, NotOffered,
-// AssuranceShort, AddressRejected, CookieRequired) or a fault.
+// (TooManyAttempts, SessionRequired, NotOffered, AssuranceShort, AddressRejected, CookieRequired) or a fault.
 func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 	if r.Client.Browser.IsZero() && !r.Client.Native {
 		return Progress{}, flow.Deny(flow.CookieRequired)
@@ -88,28 +87,21 @@ func (s *Service) Continue(ctx context.Context, r ContinueRequest) (Progress, er
 		return Progress{}, err
 	}
 	if repeated {
-		p, err := j.progress(ctx)
-		p.Repeated = true
-		return p, err
+		return j.secondLook(ctx)
 	}
 	if err := j.resume(ctx); err != nil {
 		return Progress{}, err
 	}
-	waiting := j.flow
-	err = j.act(ctx, r.Action)
-	var denied *DeniedError
-	if errors.As(err, &denied) {
-		j.flow = waiting
-		p, fault := j.progress(ctx)
-		if fault != nil {
-			return Progress{}, fault
-		}
-		return p, denied
+	p, err := j.step(ctx, r.Action)
+	if !errors.Is(err, flow.Deny(flow.Stale)) {
+		return p, err
 	}
-	if err != nil {
+	// Somebody took a step with the same handle at the same time, mostly the same person with a double click.
+	loser := &job{s: s, now: j.now, client: r.Client}
+	if repeated, fault := loser.open(ctx, r.Handle); fault != nil || !repeated {
 		return Progress{}, err
 	}
-	return j.finish(ctx)
+	return loser.secondLook(ctx)
 }
 
 // Look returns where a flow stands, to the browser that began it, and changes nothing. To everyone else
@@ -164,9 +156,14 @@ func (s *Service) EndSession(ctx context.Context, acting Session, id string) err
 	return err
 }
 
-// EndOtherSessions ends all sessions of the account but the acting one.
+// EndOtherSessions ends all sessions of the account but the acting one. If that one has ended meanwhile, it
+// ends nothing and is a *DeniedError (SessionRequired).
 func (s *Service) EndOtherSessions(ctx context.Context, acting Session) error {
-	return s.endSessions(ctx, acting.Account, acting.ID)
+	err := s.endSessions(ctx, acting.Account, acting.ID)
+	if errors.Is(err, ErrStale) {
+		return flow.Deny(flow.SessionRequired)
+	}
+	return err
 }
 
 // SignOut ends the acting session. One that has ended already is no error.

@@ -54,28 +54,49 @@ func (j *job) admit(ctx context.Context) error {
 // strangers who use up theirs do not lock the owner out (ASVS 6.3.1).
 func (j *job) attemptBuckets(m flow.Method) []Bucket {
 	t := j.s.throttle
-	buckets := []Bucket{
-		{Key: "prefix|" + j.prefixKey(), Cap: t.PrefixCap, Leak: t.PrefixLeak, Forget: forget},
-		{
-			Key: j.laneKey(m), Cap: t.Cap, Free: t.Free,
-			FirstDelay: t.FirstDelay, MaxDelay: t.MaxDelay, Forget: forget,
-		},
+	lane := Bucket{
+		Key: j.laneKey(m), Cap: t.Cap, Free: t.Free, FirstDelay: t.FirstDelay, MaxDelay: t.MaxDelay, Forget: forget,
 	}
-	if !j.flow.Known {
-		buckets = append(buckets, Bucket{Key: j.accountKey(), Cap: t.AccountCap, Leak: t.AccountLeak, Forget: forget})
-	}
-	return buckets
-}
-
-func (j *job) laneKey(m flow.Method) string {
-	lane := "unknown"
 	if j.flow.Known {
-		lane = "known"
+		return []Bucket{lane}
 	}
-	return lane + "|" + m.String() + "|" + j.flow.Subject.Account
+	return []Bucket{
+		lane,
+		{Key: "prefix|" + j.prefixKey(), Cap: t.PrefixCap, Leak: t.PrefixLeak, Forget: forget},
+		{Key: accountKey(j.flow.Subject.Account), Cap: t.AccountCap, Leak: t.AccountLeak, Forget: forget},
+	}
 }
 
-func (j *job) accountKey() string { return "account|" + j.flow.Subject.Account }
+// laneKey gives each known device a lane of its own: whoever sits at a computer that the owner used once
+// must not be able to stop the owner's other ones.
+func (j *job) laneKey(m flow.Method) string {
+	if j.flow.Known {
+		return "known|" + m.String() + "|" + j.s.cfg.Devices.Device(j.client.Device) + "|" + j.flow.Subject.Account
+	}
+	return unknownKey(m, j.flow.Subject.Account)
+}
+
+func unknownKey(m flow.Method, account string) string { return "unknown|" + m.String() + "|" + account }
+
+func accountKey(account string) string { return "account|" + account }
+
+// forgetAttempts opens the lanes of unknown devices again that strangers used up.
+func (s *Service) forgetAttempts(ctx context.Context, account string) error {
+	keys := []string{accountKey(account)}
+	for m := flow.Password; m <= flow.Approval; m++ {
+		if m.Guessable() {
+			keys = append(keys, unknownKey(m, account))
+		}
+	}
+	return s.resetAttempts(ctx, keys...)
+}
+
+func (s *Service) resetAttempts(ctx context.Context, keys ...string) error {
+	if err := s.cfg.Counters.Reset(ctx, keys...); err != nil {
+		return fmt.Errorf("auth: reset attempts: %w", err)
+	}
+	return nil
+}
 
 // takeAttempt counts a try before it is made; a success gives it back. Parallel guesses cannot outrun it.
 func (j *job) takeAttempt(ctx context.Context, m flow.Method) (flow.Event, error) {
@@ -93,7 +114,7 @@ func (j *job) takeAttempt(ctx context.Context, m flow.Method) (flow.Event, error
 // counters that are shared; a full sign-in resets the account's own.
 func (j *job) settle(ctx context.Context, e flow.SettleAttempts) error {
 	if e.All {
-		if err := j.s.cfg.Counters.Reset(ctx, j.accountKey()); err != nil {
+		if err := j.s.cfg.Counters.Reset(ctx, accountKey(j.flow.Subject.Account)); err != nil {
 			j.s.fault(ctx, "reset account counter", err) // the session exists; the counter only falls by itself
 		}
 		return nil
@@ -104,13 +125,13 @@ func (j *job) settle(ctx context.Context, e flow.SettleAttempts) error {
 			shared = append(shared, b)
 		}
 	}
+	if len(shared) == 0 {
+		return j.s.resetAttempts(ctx, j.laneKey(e.Method))
+	}
 	if err := j.s.cfg.Counters.Refund(ctx, shared, j.now); err != nil {
 		return fmt.Errorf("auth: refund attempt: %w", err)
 	}
-	if err := j.s.cfg.Counters.Reset(ctx, j.laneKey(e.Method)); err != nil {
-		return fmt.Errorf("auth: reset attempts: %w", err)
-	}
-	return nil
+	return j.s.resetAttempts(ctx, j.laneKey(e.Method))
 }
 
 func (t Throttle) withDefaults() Throttle {

@@ -89,6 +89,15 @@ func (d *Devices) Known(cookie auth.Secret, account string, now time.Time) bool 
 	return known
 }
 
+// Device returns the id of the device that the cookie belongs to, empty if the cookie is absent or altered.
+func (d *Devices) Device(cookie auth.Secret) string {
+	dev, ok := d.open(cookie)
+	if !ok {
+		return ""
+	}
+	return dev.id
+}
+
 // Remember returns the cookie with the account added as of now. A cookie that is absent, altered or made
 // with a key that is gone is replaced by a new one. An error means that randomness failed or no account
 // was named.

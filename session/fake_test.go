@@ -142,15 +142,16 @@ func (s *fakeStore) EndSession(ctx context.Context, account, id string) error {
 	return auth.ErrNotFound
 }
 
-func (s *fakeStore) ListSessions(ctx context.Context, account string, now time.Time) ([]session.Record, error) {
+func (s *fakeStore) ListSessions(ctx context.Context, account string, now time.Time, limit int) ([]session.Record, error) {
 	if err := s.enter(ctx, "ListSessions"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	return s.live(account, now), nil
+	live := s.live(account, now)
+	return live[:min(limit, len(live))], nil
 }
 
-func (s *fakeStore) AlignStanding(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
+func (s *fakeStore) AlignStanding(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
 	if err := s.enter(ctx, "AlignStanding"); err != nil {
 		return auth.Standing{}, err
 	}
@@ -163,13 +164,32 @@ func (s *fakeStore) AlignStanding(ctx context.Context, account string, to auth.S
 	is.Epochs.Security = max(was.Epochs.Security, to.Epochs.Security)
 	is.Epochs.Session = max(was.Epochs.Session, to.Epochs.Session)
 	s.standings[account] = is
+	return is, nil
+}
+
+func (s *fakeStore) RaiseStanding(ctx context.Context, account string, from, to auth.Standing, keep string) error {
+	if err := s.enter(ctx, "RaiseStanding"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if to.Epochs == from.Epochs || to.Epochs.Security < from.Epochs.Security || to.Epochs.Session < from.Epochs.Session {
+		return errors.New("nothing is raised")
+	}
+	if known := s.standings[account]; known != from && known != (auth.Standing{}) {
+		return auth.ErrStale
+	}
+	kept := keep == ""
 	for hash, r := range s.sessions {
-		if r.Account == account && r.ID == keep && r.Epoch == was.Epochs.Session {
-			r.Epoch = is.Epochs.Session
-			s.sessions[hash] = r
+		if keep != "" && r.Account == account && r.ID == keep && r.Epoch == from.Epochs.Session {
+			r.Epoch = to.Epochs.Session
+			s.sessions[hash], kept = r, true
 		}
 	}
-	return is, nil
+	if !kept {
+		return auth.ErrStale
+	}
+	s.standings[account] = to
+	return nil
 }
 
 func (s *fakeStore) SweepSessions(ctx context.Context, now time.Time, limit int) (int, error) {

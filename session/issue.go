@@ -15,8 +15,8 @@ import (
 )
 
 // Issue makes a session and ends the one it replaces in the same act. The token is in the answer and
-// nowhere else. It returns auth.ErrStale if the account no longer stands as in the request or the session
-// to replace is gone, and auth.ErrLimit. A request that proves nothing, proves it of somebody else, or
+// nowhere else. It returns auth.ErrStale if the account no longer stands as in the request, or if the session
+// to replace is gone or is not the one whose token the client holds, and auth.ErrLimit. A request that proves nothing, proves it of somebody else, or
 // claims more assurance than its proofs give is a fault: whatever the caller believed, it gets no session.
 //
 // A session that replaces another is kept signed in if that one was. Its absolute limit is that one's,
@@ -70,22 +70,29 @@ func review(r auth.SessionRequest) error {
 	return nil
 }
 
-// replaced returns the session that the new one replaces, nil if there is none. That it still lives is
-// checked again, and for good, by the act that replaces it.
+// replaced returns the session that the new one replaces, nil if there is none. It is looked up by the token
+// of the client that acts: nobody but its holder replaces a session, even where its public id is known. That
+// it still lives is checked again, and for good, by the act that replaces it.
 func (m *Manager) replaced(ctx context.Context, r auth.SessionRequest, now time.Time) (*Record, error) {
 	if r.Replaces == "" {
 		return nil, nil
 	}
-	records, err := m.store.ListSessions(ctx, r.Account, now)
-	if err != nil {
+	hash, ok := hashToken(r.Client.Session.Reveal())
+	if !ok {
+		return nil, auth.ErrStale
+	}
+	rec, standing, err := m.store.FindSession(ctx, hash)
+	switch {
+	case errors.Is(err, auth.ErrNotFound):
+		return nil, auth.ErrStale
+	case err != nil:
 		return nil, err
+	case rec.Hash != hash:
+		return nil, errors.New("the store returned another session")
+	case rec.ID != r.Replaces || rec.Account != r.Account || !alive(&rec, standing, now):
+		return nil, auth.ErrStale
 	}
-	for i := range records {
-		if records[i].ID == r.Replaces {
-			return &records[i], nil
-		}
-	}
-	return nil, auth.ErrStale
+	return &rec, nil
 }
 
 // record fills in everything but the id and the hash.

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -141,7 +142,7 @@ func TestReplacementMakesANewToken(t *testing.T) {
 
 	now := start.Add(time.Hour)
 	up := request(append(inherited(first.Proofs), proof(flow.TOTP, now))...)
-	up.Replaces = first.ID
+	up.Replaces, up.Client.Session = first.ID, first.Token
 	third, err := m.Issue(t.Context(), up, now)
 	require.NoError(t, err)
 	require.Equal(t, flow.AAL2, third.Assurance)
@@ -157,32 +158,58 @@ func TestReplacementMakesANewToken(t *testing.T) {
 	require.NoError(t, err, "other browsers stay")
 }
 
+// A public id replaces nothing: the token of the session must come with it.
 func TestReplacedSessionMustBeThere(t *testing.T) {
-	for name, replaces := range map[string]func(*session.Manager) (string, time.Time){
-		"unknown": func(*session.Manager) (string, time.Time) { return "nothing", start },
-		"ended": func(m *session.Manager) (string, time.Time) {
+	type old struct {
+		id    string
+		token auth.Secret
+	}
+	for name, replaces := range map[string]func(*session.Manager) (old, time.Time){
+		"unknown": func(*session.Manager) (old, time.Time) { return old{"nothing", token('A')}, start },
+		"ended": func(m *session.Manager) (old, time.Time) {
 			s := signIn(t, m, false, start)
 			require.NoError(t, m.End(t.Context(), anna, s.ID))
-			return s.ID, start
+			return old{s.ID, s.Token}, start
 		},
-		"expired": func(m *session.Manager) (string, time.Time) {
-			return signIn(t, m, false, start).ID, start.Add(12 * time.Hour)
+		"ended with all others": func(m *session.Manager) (old, time.Time) {
+			s := signIn(t, m, false, start)
+			raised := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 1, Session: 2}}
+			require.NoError(t, m.Raise(t.Context(), anna, standing, raised, ""))
+			return old{s.ID, s.Token}, start
 		},
-		"another account's": func(m *session.Manager) (string, time.Time) {
+		"expired": func(m *session.Manager) (old, time.Time) {
+			s := signIn(t, m, false, start)
+			return old{s.ID, s.Token}, start.Add(12 * time.Hour)
+		},
+		"another account's": func(m *session.Manager) (old, time.Time) {
 			r := request(flow.Proof{Method: flow.Password, At: start, Account: "acct-ben"})
 			r.Account = "acct-ben"
 			s, err := m.Issue(t.Context(), r, start)
 			require.NoError(t, err)
-			return s.ID, start
+			return old{s.ID, s.Token}, start
+		},
+		"without its token": func(m *session.Manager) (old, time.Time) {
+			return old{signIn(t, m, false, start).ID, auth.Secret{}}, start
+		},
+		"with the token of another": func(m *session.Manager) (old, time.Time) {
+			return old{signIn(t, m, false, start).ID, signIn(t, m, false, start).Token}, start
+		},
+		"with its hash for a token": func(m *session.Manager) (old, time.Time) {
+			s := signIn(t, m, false, start)
+			hash := sha256.Sum256([]byte(s.Token.Reveal()))
+			return old{s.ID, auth.NewSecret(base64.RawURLEncoding.EncodeToString(hash[:]))}, start
 		},
 	} {
-		m := newManager(t, newFakeStore())
-		id, now := replaces(m)
+		store := newFakeStore()
+		m := newManager(t, store)
+		was, now := replaces(m)
+		calls := store.calls["CreateSession"]
 		r := request(proof(flow.Password, now))
-		r.Replaces = id
+		r.Replaces, r.Client.Session = was.id, was.token
 		s, err := m.Issue(t.Context(), r, now)
 		require.ErrorIs(t, err, auth.ErrStale, name)
 		require.Zero(t, s)
+		require.Equal(t, calls, store.calls["CreateSession"], name)
 	}
 }
 
@@ -219,7 +246,7 @@ func TestAbsoluteLimitOfAReplacement(t *testing.T) {
 		require.NoError(t, err, c.name)
 		for _, step := range c.steps {
 			r := request(append(inherited(s.Proofs), step...)...)
-			r.Replaces = s.ID
+			r.Replaces, r.Client.Session = s.ID, s.Token
 			s, err = m.Issue(t.Context(), r, step[0].At)
 			require.NoError(t, err, c.name)
 		}
@@ -249,7 +276,7 @@ func TestKeepCarriesOn(t *testing.T) {
 		signIn(t, m, !keep, start.Add(time.Second))  // and after
 		now := start.Add(time.Hour)
 		r := request(append(inherited(s.Proofs), proof(flow.TOTP, now))...)
-		r.Replaces, r.Keep = s.ID, !keep
+		r.Replaces, r.Client.Session, r.Keep = s.ID, s.Token, !keep
 		s, err := m.Issue(t.Context(), r, now)
 		require.NoError(t, err)
 		require.Equal(t, keep, s.Keep)
@@ -282,7 +309,7 @@ func TestProofsDoNotPileUp(t *testing.T) {
 		unverified := verified
 		unverified.Verified, unverified.At = false, now
 		r := request(append(inherited(s.Proofs), unverified, proof(flow.TOTP, now))...)
-		r.Replaces = s.ID
+		r.Replaces, r.Client.Session = s.ID, s.Token
 		s, err = m.Issue(t.Context(), r, now)
 		require.NoError(t, err)
 		require.Len(t, s.Proofs, 3)

@@ -90,10 +90,14 @@ func New(cfg Config) (*Manager, error) {
 // Limits returns the limits in force.
 func (m *Manager) Limits() Limits { return m.limits }
 
-// List returns the account's live sessions, the last seen first. None is marked as the current one, and
-// none holds a token.
+// MaxListed is how many sessions List returns at most. Whoever collects sessions, by a script that signs in
+// for each request, must not make a page of them cost more than that.
+const MaxListed = 100
+
+// List returns the account's live sessions, the last seen first, and at most MaxListed of them. None is
+// marked as the current one, and none holds a token.
 func (m *Manager) List(ctx context.Context, account string, now time.Time) ([]auth.Session, error) {
-	records, err := m.store.ListSessions(ctx, account, now)
+	records, err := m.store.ListSessions(ctx, account, now, MaxListed)
 	if err != nil {
 		return nil, fmt.Errorf("session: list: %w", err)
 	}
@@ -113,14 +117,30 @@ func (m *Manager) End(ctx context.Context, account, session string) error {
 }
 
 // Align brings the account's standing as the sessions know it up to s, and returns it as it is then known.
-// Sessions of an older session epoch end, but for the one whose id is in keep, which goes on if it was
-// alive.
+// Sessions of an older session epoch end. It keeps none: a keep that is not empty is an error.
 func (m *Manager) Align(ctx context.Context, account string, s auth.Standing, keep string) (auth.Standing, error) {
-	known, err := m.store.AlignStanding(ctx, account, s, keep)
+	if keep != "" {
+		// Of two callers that align to the same height, neither learns that it came second, and both would
+		// keep a session. Raise tells them.
+		return auth.Standing{}, errors.New("session: align: it keeps no session; Raise does")
+	}
+	known, err := m.store.AlignStanding(ctx, account, s)
 	if err != nil {
 		return auth.Standing{}, fmt.Errorf("session: align: %w", err)
 	}
 	return known, nil
+}
+
+// Raise replaces the account's standing as the sessions know it, if that is exactly from, by to. Else it
+// returns auth.ErrStale, and nothing changes: of two callers that saw the same standing, one wins. Sessions
+// of an older session epoch end, but for the one whose id is in keep, which goes on; if it is not of the
+// session epoch in from, that is auth.ErrStale too. A to with a lower epoch than from, or with none that is
+// higher, is a fault.
+func (m *Manager) Raise(ctx context.Context, account string, from, to auth.Standing, keep string) error {
+	if err := m.store.RaiseStanding(ctx, account, from, to, keep); err != nil {
+		return fmt.Errorf("session: raise: %w", err)
+	}
+	return nil
 }
 
 // SweepSessions deletes at most limit sessions that ended by now and returns how many.

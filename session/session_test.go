@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -133,8 +134,22 @@ func TestEnd(t *testing.T) {
 	require.ErrorIs(t, m.End(t.Context(), anna, s.ID), auth.ErrNotFound)
 }
 
+// A page of sessions costs no more than a page, however many there are.
+func TestListIsBounded(t *testing.T) {
+	m := newManager(t, newFakeStore())
+	var last auth.IssuedSession
+	for n := range session.MaxListed + 1 {
+		last = signIn(t, m, false, start.Add(time.Duration(n)*time.Second))
+	}
+	list, err := m.List(t.Context(), anna, start.Add(time.Hour))
+	require.NoError(t, err)
+	require.Len(t, list, session.MaxListed)
+	require.Equal(t, last.Session, list[0], "it is the first one that is left out")
+	require.Equal(t, start.Add(time.Second), list[session.MaxListed-1].SeenAt)
+}
+
 // ASVS 7.4.2, 7.4.3, 7.4.5: one act ends all sessions, or all but one; a closed account has none.
-func TestAlign(t *testing.T) {
+func TestRaiseAndAlign(t *testing.T) {
 	store := newFakeStore()
 	m := newManager(t, store)
 	var all []auth.IssuedSession
@@ -152,13 +167,21 @@ func TestAlign(t *testing.T) {
 		return n
 	}
 	raised := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 2, Session: 2}}
-	known, err := m.Align(t.Context(), anna, raised, all[7].ID)
-	require.NoError(t, err)
-	require.Equal(t, raised, known)
-	require.Equal(t, 1, alive(), "all others end")
-	require.Equal(t, 1, store.calls["AlignStanding"])
+	_, err := m.Align(t.Context(), anna, raised, all[7].ID)
+	require.ErrorContains(t, err, "Raise", "aligning keeps no session")
+	require.Zero(t, store.calls["AlignStanding"])
+	require.Equal(t, 100, alive())
 
-	known, err = m.Align(t.Context(), anna, standing, "")
+	require.NoError(t, m.Raise(t.Context(), anna, standing, raised, all[7].ID))
+	require.Equal(t, 1, alive(), "all others end")
+	require.Equal(t, 1, store.calls["RaiseStanding"])
+	err = m.Raise(t.Context(), anna, standing, raised, all[8].ID)
+	require.ErrorIs(t, err, auth.ErrStale, "who saw the same comes second")
+	require.Equal(t, 1, alive())
+	_, err = m.Authenticate(t.Context(), all[7].Token, start)
+	require.NoError(t, err)
+
+	known, err := m.Align(t.Context(), anna, standing, "")
 	require.NoError(t, err)
 	require.Equal(t, raised, known, "old news change nothing")
 
@@ -187,16 +210,16 @@ func TestStoreFaults(t *testing.T) {
 			s, err := m.Authenticate(ctx, token('A'), start)
 			require.Zero(t, s)
 			require.NotErrorIs(t, err, denied, "a fault is no refusal")
+			r := request(proof(flow.Password, start))
+			r.Replaces, r.Client.Session = "x", token('A')
+			s2, errIssue := m.Issue(ctx, r, start)
+			require.Zero(t, s2)
+			require.ErrorIs(t, errIssue, errors.Unwrap(err))
 			return err
 		},
 		"ListSessions": func(m *session.Manager, ctx context.Context) error {
 			list, err := m.List(ctx, anna, start)
 			require.Nil(t, list)
-			r := request(proof(flow.Password, start))
-			r.Replaces = "x"
-			s, errIssue := m.Issue(ctx, r, start)
-			require.Zero(t, s)
-			require.Error(t, errIssue)
 			return err
 		},
 		"EndSession": func(m *session.Manager, ctx context.Context) error { return m.End(ctx, anna, "x") },
@@ -204,6 +227,10 @@ func TestStoreFaults(t *testing.T) {
 			known, err := m.Align(ctx, anna, standing, "")
 			require.Zero(t, known)
 			return err
+		},
+		"RaiseStanding": func(m *session.Manager, ctx context.Context) error {
+			raised := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 2, Session: 2}}
+			return m.Raise(ctx, anna, standing, raised, "")
 		},
 		"SweepSessions": func(m *session.Manager, ctx context.Context) error {
 			_, err := m.SweepSessions(ctx, start, 10)
@@ -236,7 +263,7 @@ func TestAtTheLimit(t *testing.T) {
 	_, err := m.Issue(t.Context(), request(proof(flow.Password, at(2))), at(2))
 	require.ErrorIs(t, err, auth.ErrLimit)
 	r := request(proof(flow.Password, at(3)))
-	r.Replaces = first.ID
+	r.Replaces, r.Client.Session = first.ID, first.Token
 	_, err = m.Issue(t.Context(), r, at(3))
 	require.NoError(t, err, "the replaced one makes room")
 	signIn(t, m, false, at(3).Add(12*time.Hour)) // as do those that ended

@@ -56,14 +56,20 @@ type TokenStore interface {
 // AccountStore is what all sessions of an account need together.
 type AccountStore interface {
 	// ListSessions returns the account's sessions of the current epoch that expire after now, the last
-	// seen first.
-	ListSessions(ctx context.Context, account string, now time.Time) ([]Record, error)
-	// AlignStanding raises the known epochs to at least those of s, and takes the status over if s has a
-	// security epoch at least as high as the known one. The session named by keep, if it is of the session
-	// epoch that was current before, moves on to the new one in the same act; all others of older epochs
-	// are dead without being touched. An account without sessions is remembered too. It returns the standing
-	// as it is then.
-	AlignStanding(ctx context.Context, account string, s auth.Standing, keep string) (auth.Standing, error)
+	// seen first, and at most limit of them.
+	ListSessions(ctx context.Context, account string, now time.Time, limit int) ([]Record, error)
+	// AlignStanding raises the known epochs to at least those of s, a standing that the account had as a
+	// whole, and takes the status over if s has a security epoch at least as high as the known one. Sessions
+	// of older epochs are dead without being touched. An account without sessions is remembered too. It
+	// returns the standing as it is then.
+	AlignStanding(ctx context.Context, account string, s auth.Standing) (auth.Standing, error)
+	// RaiseStanding takes to over as the known standing in one act, if that is exactly from; else it returns
+	// auth.ErrStale, and nothing changes. Of two callers that saw the same standing, one wins. An account of
+	// which nothing is known, or the zero standing, counts as standing at from. With keep, the account's
+	// session of that id must be of the session epoch in from, else it is auth.ErrStale too; it moves on to
+	// the one in to. All others of older epochs are dead without being touched. It is another error, and
+	// nothing changes, if to has a lower epoch than from, or none that is higher.
+	RaiseStanding(ctx context.Context, account string, from, to auth.Standing, keep string) error
 	// SweepSessions deletes at most limit sessions that expired by now or are of an older epoch, and
 	// returns how many.
 	SweepSessions(ctx context.Context, now time.Time, limit int) (int, error)

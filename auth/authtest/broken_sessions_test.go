@@ -21,8 +21,9 @@ type sessionStore struct {
 	find   func(ctx context.Context, r session.Record, known auth.Standing, err error) (session.Record, auth.Standing, error)
 	touch  func(ctx context.Context, hash [32]byte, seen, expires time.Time) error
 	end    func(ctx context.Context, account, id string) error
-	list   func(ctx context.Context, account string, now time.Time) ([]session.Record, error)
-	align  func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error)
+	list   func(ctx context.Context, account string, now time.Time, limit int) ([]session.Record, error)
+	align  func(ctx context.Context, account string, to auth.Standing) (auth.Standing, error)
+	raise  func(ctx context.Context, account string, from, to auth.Standing, keep string) error
 	sweep  func(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
@@ -60,18 +61,25 @@ func (s *sessionStore) EndSession(ctx context.Context, account, id string) error
 	return s.Store.EndSession(ctx, account, id)
 }
 
-func (s *sessionStore) ListSessions(ctx context.Context, account string, now time.Time) ([]session.Record, error) {
+func (s *sessionStore) ListSessions(ctx context.Context, account string, now time.Time, limit int) ([]session.Record, error) {
 	if s.list != nil {
-		return s.list(ctx, account, now)
+		return s.list(ctx, account, now, limit)
 	}
-	return s.Store.ListSessions(ctx, account, now)
+	return s.Store.ListSessions(ctx, account, now, limit)
 }
 
-func (s *sessionStore) AlignStanding(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
+func (s *sessionStore) AlignStanding(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
 	if s.align != nil {
-		return s.align(ctx, account, to, keep)
+		return s.align(ctx, account, to)
 	}
-	return s.Store.AlignStanding(ctx, account, to, keep)
+	return s.Store.AlignStanding(ctx, account, to)
+}
+
+func (s *sessionStore) RaiseStanding(ctx context.Context, account string, from, to auth.Standing, keep string) error {
+	if s.raise != nil {
+		return s.raise(ctx, account, from, to, keep)
+	}
+	return s.Store.RaiseStanding(ctx, account, from, to, keep)
 }
 
 func (s *sessionStore) SweepSessions(ctx context.Context, now time.Time, limit int) (int, error) {
@@ -91,7 +99,7 @@ func brokenSession(fault func(s *sessionStore)) func() session.Store {
 
 // known returns the account's standing.
 func (s *sessionStore) known(ctx context.Context, account string) auth.Standing {
-	standing, _ := s.Store.AlignStanding(ctx, account, auth.Standing{}, "")
+	standing, _ := s.Store.AlignStanding(ctx, account, auth.Standing{})
 	return standing
 }
 
@@ -117,11 +125,11 @@ func deafCreate(n int32, which error) func() session.Store {
 }
 
 // misledAlign changes what AlignStanding is asked for.
-func misledAlign(mislead func(known auth.Standing, to *auth.Standing, keep *string)) func() session.Store {
+func misledAlign(mislead func(known auth.Standing, to *auth.Standing)) func() session.Store {
 	return brokenSession(func(s *sessionStore) {
-		s.align = func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
-			mislead(s.known(ctx, account), &to, &keep)
-			return s.Store.AlignStanding(ctx, account, to, keep)
+		s.align = func(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
+			mislead(s.known(ctx, account), &to)
+			return s.Store.AlignStanding(ctx, account, to)
 		}
 	})
 }
@@ -129,7 +137,7 @@ func misledAlign(mislead func(known auth.Standing, to *auth.Standing, keep *stri
 // brokenSessions are those of all the session rules, which the maps below are merged into.
 var brokenSessions = func() map[string]func() session.Store {
 	all := map[string]func() session.Store{}
-	for _, some := range []map[string]func() session.Store{brokenCreates, brokenReplaces, brokenTokens, brokenAligns, brokenSweeps} {
+	for _, some := range []map[string]func() session.Store{brokenCreates, brokenReplaces, brokenTokens, brokenAligns, brokenRaises, brokenSweeps} {
 		for name, broken := range some {
 			all[name] = broken
 		}
@@ -179,10 +187,10 @@ var brokenCreates = map[string]func() session.Store{
 		}
 	}),
 	"a late creation lowers nothing": brokenSession(func(s *sessionStore) {
-		s.align = func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
+		s.align = func(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			known, err := s.Store.AlignStanding(ctx, account, to, keep)
+			known, err := s.Store.AlignStanding(ctx, account, to)
 			if len(s.created) > 0 {
 				known = opened // as the creation wrote it
 			}
@@ -230,7 +238,7 @@ var brokenReplaces = map[string]func() session.Store{
 	}),
 	"the oldest makes room": brokenSession(func(s *sessionStore) {
 		s.create = func(ctx context.Context, r session.Record, expect auth.Standing, o session.CreateOptions) error {
-			if list, _ := s.Store.ListSessions(ctx, r.Account, o.Now); o.Evict && len(list) >= o.Limit {
+			if list, _ := s.Store.ListSessions(ctx, r.Account, o.Now, most); o.Evict && len(list) >= o.Limit {
 				_ = s.Store.EndSession(ctx, r.Account, list[len(list)-1].ID)
 			}
 			return s.Store.CreateSession(ctx, r, expect, o)
@@ -238,7 +246,7 @@ var brokenReplaces = map[string]func() session.Store{
 	}),
 	"a lower limit holds at once": brokenSession(func(s *sessionStore) {
 		s.create = func(ctx context.Context, r session.Record, expect auth.Standing, o session.CreateOptions) error {
-			if list, _ := s.Store.ListSessions(ctx, r.Account, o.Now); len(list) > o.Limit && o.Limit > 0 {
+			if list, _ := s.Store.ListSessions(ctx, r.Account, o.Now, most); len(list) > o.Limit && o.Limit > 0 {
 				o.Limit = len(list)
 			}
 			return s.Store.CreateSession(ctx, r, expect, o)
@@ -302,8 +310,13 @@ var brokenTokens = map[string]func() session.Store{
 		}
 	}),
 	"the list is of the living": brokenSession(func(s *sessionStore) {
-		s.list = func(ctx context.Context, account string, now time.Time) ([]session.Record, error) {
-			return s.Store.ListSessions(ctx, account, now.Add(-tick))
+		s.list = func(ctx context.Context, account string, now time.Time, limit int) ([]session.Record, error) {
+			return s.Store.ListSessions(ctx, account, now.Add(-tick), limit)
+		}
+	}),
+	"the list keeps to its limit": brokenSession(func(s *sessionStore) {
+		s.list = func(ctx context.Context, account string, now time.Time, limit int) ([]session.Record, error) {
+			return s.Store.ListSessions(ctx, account, now, limit+1)
 		}
 	}),
 	"a done context changes nothing": brokenSession(func(s *sessionStore) {
@@ -322,40 +335,40 @@ var brokenAligns = map[string]func() session.Store{
 		}
 	}),
 	"a standing is remembered without sessions": brokenSession(func(s *sessionStore) {
-		s.align = func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
+		s.align = func(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
 			for _, r := range s.created {
 				if r.Account == account {
-					return s.Store.AlignStanding(ctx, account, to, keep)
+					return s.Store.AlignStanding(ctx, account, to)
 				}
 			}
 			return to, nil
 		}
 	}),
 	"epochs only rise": brokenSession(func(s *sessionStore) {
-		s.align = func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
-			_, err := s.Store.AlignStanding(ctx, account, to, keep)
+		s.align = func(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
+			_, err := s.Store.AlignStanding(ctx, account, to)
 			return to, err
 		}
 	}),
-	"an older status is no news": misledAlign(func(known auth.Standing, to *auth.Standing, _ *string) {
+	"an older status is no news": misledAlign(func(known auth.Standing, to *auth.Standing) {
 		to.Epochs.Security = max(to.Epochs.Security, known.Epochs.Security)
 	}),
-	"a status of the same age is taken over": misledAlign(func(known auth.Standing, to *auth.Standing, _ *string) {
+	"a status of the same age is taken over": misledAlign(func(known auth.Standing, to *auth.Standing) {
 		if to.Epochs.Security == known.Epochs.Security {
 			to.Status = known.Status
 		}
 	}),
 	"standings aligned at once": brokenSession(func(s *sessionStore) {
 		late := from(2)
-		s.align = func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
+		s.align = func(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
 			if late() {
 				return s.known(ctx, account), nil
 			}
-			return s.Store.AlignStanding(ctx, account, to, keep)
+			return s.Store.AlignStanding(ctx, account, to)
 		}
 	}),
 	"a raised session epoch ends sessions": brokenSession(func(s *sessionStore) {
-		s.list = func(_ context.Context, account string, now time.Time) (list []session.Record, err error) {
+		s.list = func(_ context.Context, account string, now time.Time, _ int) (list []session.Record, err error) {
 			for _, r := range s.created {
 				if r.Account == account && r.ExpiresAt.After(now) {
 					list = append(list, r)
@@ -364,28 +377,8 @@ var brokenAligns = map[string]func() session.Store{
 			return list, nil
 		}
 	}),
-	"a raised security epoch ends none": misledAlign(func(_ auth.Standing, to *auth.Standing, _ *string) {
+	"a raised security epoch ends none": misledAlign(func(_ auth.Standing, to *auth.Standing) {
 		to.Epochs.Session = max(to.Epochs.Session, to.Epochs.Security)
-	}),
-	"the kept session goes on": misledAlign(func(_ auth.Standing, _ *auth.Standing, keep *string) { *keep = "" }),
-	"a dead session is not kept": brokenSession(func(s *sessionStore) {
-		s.align = func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
-			known, err := s.Store.AlignStanding(ctx, account, to, keep)
-			if r, ok := s.created[keep]; ok && err == nil {
-				_ = s.Store.EndSession(ctx, account, keep)
-				r.Epoch = known.Epochs.Session
-				err = s.Store.CreateSession(ctx, r, known, session.CreateOptions{})
-			}
-			return known, err
-		}
-	}),
-	"no one else's session is kept": brokenSession(func(s *sessionStore) {
-		s.align = func(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
-			if r, ok := s.created[keep]; ok && r.Account != account {
-				_, _ = s.Store.AlignStanding(ctx, r.Account, to, keep)
-			}
-			return s.Store.AlignStanding(ctx, account, to, keep)
-		}
 	}),
 }
 

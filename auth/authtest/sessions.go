@@ -29,7 +29,7 @@ func CheckSessions(ctx context.Context, open func() (session.Store, error)) erro
 }
 
 func sessionRules() []rule[session.Store] {
-	return slices.Concat(createRules, replaceRules, tokenRules, alignRules, sweepRules)
+	return slices.Concat(createRules, replaceRules, tokenRules, alignRules, raiseRules, sweepRules)
 }
 
 // signIn returns the n-th session of an account, of session epoch 1, that expires after an hour. The lower
@@ -94,9 +94,12 @@ func (b book) findsNone(r session.Record) {
 	b.p.is(fmt.Sprintf("FindSession of %q", r.ID), err, auth.ErrNotFound)
 }
 
+// most is a limit that no list of these checks comes near.
+const most = 1000
+
 // lists demands that these are the account's live sessions, in this order.
 func (b book) lists(account string, now time.Time, want ...string) {
-	list, err := b.store.ListSessions(b.ctx, account, now)
+	list, err := b.store.ListSessions(b.ctx, account, now, most)
 	b.p.ok("ListSessions", err)
 	got := []string{}
 	for _, r := range list {
@@ -106,15 +109,26 @@ func (b book) lists(account string, now time.Time, want ...string) {
 }
 
 // aligns demands what AlignStanding returns.
-func (b book) aligns(account string, to auth.Standing, keep string, want auth.Standing) {
-	got, err := b.store.AlignStanding(b.ctx, account, to, keep)
+func (b book) aligns(account string, to, want auth.Standing) {
+	got, err := b.store.AlignStanding(b.ctx, account, to)
 	b.p.ok("AlignStanding", err)
 	equal(b.p, fmt.Sprintf("AlignStanding to %+v", to), got, want)
 }
 
+// raises demands that RaiseStanding does it.
+func (b book) raises(account string, from, to auth.Standing, keep string) {
+	b.p.ok(fmt.Sprintf("RaiseStanding to %+v", to), b.store.RaiseStanding(b.ctx, account, from, to, keep))
+}
+
+// stale demands that RaiseStanding is refused.
+func (b book) stale(account string, from, to auth.Standing, keep string) {
+	err := b.store.RaiseStanding(b.ctx, account, from, to, keep)
+	b.p.is(fmt.Sprintf("RaiseStanding from %+v, with keep %q", from, keep), err, auth.ErrStale)
+}
+
 // stands demands that the account is known so. It moves nothing: a standing of zero is older news.
 func (b book) stands(account string, want auth.Standing) {
-	got, err := b.store.AlignStanding(b.ctx, account, auth.Standing{Status: want.Status}, "")
+	got, err := b.store.AlignStanding(b.ctx, account, auth.Standing{Status: want.Status})
 	b.p.ok("AlignStanding", err)
 	equal(b.p, fmt.Sprintf("the standing of %q", account), got, want)
 }
@@ -167,7 +181,7 @@ var createRules = []rule[session.Store]{
 			b, expired := book{ctx, p, s}, signIn("a1", 1)
 			expired.ExpiresAt = at(-time.Hour)
 			b.adds(expired, signIn("a1", 2))
-			b.aligns("a1", standing(flow.Locked, 2, 2), "", standing(flow.Locked, 2, 2))
+			b.aligns("a1", standing(flow.Locked, 2, 2), standing(flow.Locked, 2, 2))
 			b.finds(expired, standing(flow.Locked, 2, 2))
 			b.finds(signIn("a1", 2), standing(flow.Locked, 2, 2))
 		},
@@ -222,7 +236,7 @@ var createRules = []rule[session.Store]{
 		"if the known security epoch is higher than the flow saw it is ErrStale: a sign-in that races a new password must not pass with the old one",
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
-			b.aligns("a1", standing(flow.Active, 2, 1), "", standing(flow.Active, 2, 1))
+			b.aligns("a1", standing(flow.Active, 2, 1), standing(flow.Active, 2, 1))
 			p.is("CreateSession", b.create(signIn("a1", 1), opened, session.CreateOptions{}), auth.ErrStale)
 			p.is("CreateSession", b.create(signIn("a1", 1), standing(flow.Active, 1, 9), session.CreateOptions{}), auth.ErrStale)
 			b.findsNone(signIn("a1", 1))
@@ -235,7 +249,7 @@ var createRules = []rule[session.Store]{
 		"if the known session epoch is higher than the flow saw it is ErrStale: \"sign out everywhere\" ends sign-ins under way",
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
-			b.aligns("a1", standing(flow.Active, 1, 2), "", standing(flow.Active, 1, 2))
+			b.aligns("a1", standing(flow.Active, 1, 2), standing(flow.Active, 1, 2))
 			p.is("CreateSession", b.create(signIn("a1", 1), opened, session.CreateOptions{}), auth.ErrStale)
 			p.is("CreateSession", b.create(signIn("a1", 1), standing(flow.Active, 9, 1), session.CreateOptions{}), auth.ErrStale)
 			b.findsNone(signIn("a1", 1))
@@ -247,7 +261,7 @@ var createRules = []rule[session.Store]{
 		"at the same epochs another known status is ErrStale, and nothing changes",
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
-			b.aligns("a1", standing(flow.Disabled, 1, 1), "", standing(flow.Disabled, 1, 1))
+			b.aligns("a1", standing(flow.Disabled, 1, 1), standing(flow.Disabled, 1, 1))
 			p.is("CreateSession", b.create(signIn("a1", 1), opened, session.CreateOptions{}), auth.ErrStale)
 			b.findsNone(signIn("a1", 1))
 			b.stands("a1", standing(flow.Disabled, 1, 1))
@@ -277,7 +291,7 @@ var createRules = []rule[session.Store]{
 			b := book{ctx, p, s}
 			for i, err := range race(racers, func(i int) error {
 				if i == racers/2 {
-					_, err := s.AlignStanding(ctx, "a1", standing(flow.Disabled, 2, 2), "")
+					_, err := s.AlignStanding(ctx, "a1", standing(flow.Disabled, 2, 2))
 					return err
 				}
 				return b.create(signIn("a1", i), opened, session.CreateOptions{})

@@ -10,7 +10,7 @@ import (
 	"github.com/cardea-auth/cardea/session"
 )
 
-// alignRules are about the account's standing as the sessions know it.
+// alignRules are about the account's standing as the sessions learn it.
 var alignRules = []rule[session.Store]{
 	{
 		"a standing is learned",
@@ -18,7 +18,7 @@ var alignRules = []rule[session.Store]{
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
 			b.adds(signIn("a1", 1), signIn("a2", 1))
-			b.aligns("a1", standing(flow.Locked, 5, 1), "", standing(flow.Locked, 5, 1))
+			b.aligns("a1", standing(flow.Locked, 5, 1), standing(flow.Locked, 5, 1))
 			b.finds(signIn("a1", 1), standing(flow.Locked, 5, 1))
 			b.finds(signIn("a2", 1), opened)
 		},
@@ -28,7 +28,7 @@ var alignRules = []rule[session.Store]{
 		"an account that never had a session may be in the middle of its first sign-in",
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
-			b.aligns("a1", standing(flow.Disabled, 2, 2), "", standing(flow.Disabled, 2, 2))
+			b.aligns("a1", standing(flow.Disabled, 2, 2), standing(flow.Disabled, 2, 2))
 			b.stands("a1", standing(flow.Disabled, 2, 2))
 			p.is("CreateSession", b.create(signIn("a1", 1), opened, session.CreateOptions{}), auth.ErrStale)
 		},
@@ -38,10 +38,10 @@ var alignRules = []rule[session.Store]{
 		"each epoch becomes at least the given one, and none is lowered: else ended sessions come back to life",
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
-			b.aligns("a1", standing(flow.Active, 5, 5), "", standing(flow.Active, 5, 5))
-			b.aligns("a1", standing(flow.Active, 4, 4), "", standing(flow.Active, 5, 5))
-			b.aligns("a1", standing(flow.Active, 6, 4), "", standing(flow.Active, 6, 5))
-			b.aligns("a1", standing(flow.Active, 4, 7), "", standing(flow.Active, 6, 7))
+			b.aligns("a1", standing(flow.Active, 5, 5), standing(flow.Active, 5, 5))
+			b.aligns("a1", standing(flow.Active, 4, 4), standing(flow.Active, 5, 5))
+			b.aligns("a1", standing(flow.Active, 6, 4), standing(flow.Active, 6, 5))
+			b.aligns("a1", standing(flow.Active, 4, 7), standing(flow.Active, 6, 7))
 			b.stands("a1", standing(flow.Active, 6, 7))
 		},
 	},
@@ -50,9 +50,9 @@ var alignRules = []rule[session.Store]{
 		"with a lower security epoch the status stays: a late message must not reopen an account",
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
-			b.aligns("a1", standing(flow.Disabled, 5, 5), "", standing(flow.Disabled, 5, 5))
-			b.aligns("a1", standing(flow.Active, 4, 9), "", standing(flow.Disabled, 5, 9))
-			b.aligns("a1", auth.Standing{}, "", standing(flow.Disabled, 5, 9))
+			b.aligns("a1", standing(flow.Disabled, 5, 5), standing(flow.Disabled, 5, 5))
+			b.aligns("a1", standing(flow.Active, 4, 9), standing(flow.Disabled, 5, 9))
+			b.aligns("a1", auth.Standing{}, standing(flow.Disabled, 5, 9))
 		},
 	},
 	{
@@ -60,9 +60,9 @@ var alignRules = []rule[session.Store]{
 		"with the security epoch that is known, or a higher one, the status is the given one",
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
-			b.aligns("a1", standing(flow.Active, 5, 5), "", standing(flow.Active, 5, 5))
-			b.aligns("a1", standing(flow.Locked, 5, 4), "", standing(flow.Locked, 5, 5))
-			b.aligns("a1", standing(flow.Invited, 6, 5), "", standing(flow.Invited, 6, 5))
+			b.aligns("a1", standing(flow.Active, 5, 5), standing(flow.Active, 5, 5))
+			b.aligns("a1", standing(flow.Locked, 5, 4), standing(flow.Locked, 5, 5))
+			b.aligns("a1", standing(flow.Invited, 6, 5), standing(flow.Invited, 6, 5))
 		},
 	},
 	{
@@ -71,7 +71,7 @@ var alignRules = []rule[session.Store]{
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
 			for _, err := range race(racers, func(i int) error {
-				_, err := s.AlignStanding(ctx, "a1", standing(flow.Active, uint64(2+i), uint64(2+racers-i)), "")
+				_, err := s.AlignStanding(ctx, "a1", standing(flow.Active, uint64(2+i), uint64(2+racers-i)))
 				return err
 			}) {
 				p.ok("AlignStanding", err)
@@ -85,7 +85,7 @@ var alignRules = []rule[session.Store]{
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
 			b.adds(signIn("a1", 1), signIn("a1", 2), signIn("a2", 1))
-			b.aligns("a1", standing(flow.Active, 1, 2), "", standing(flow.Active, 1, 2))
+			b.aligns("a1", standing(flow.Active, 1, 2), standing(flow.Active, 1, 2))
 			b.lists("a1", start)
 			b.lists("a2", start, "a2-s1")
 		},
@@ -96,46 +96,8 @@ var alignRules = []rule[session.Store]{
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
 			b.adds(signIn("a1", 1))
-			b.aligns("a1", standing(flow.Active, 9, 1), "", standing(flow.Active, 9, 1))
+			b.aligns("a1", standing(flow.Active, 9, 1), standing(flow.Active, 9, 1))
 			b.lists("a1", start, "a1-s1")
-		},
-	},
-	{
-		"the kept session goes on",
-		"the session named by keep moves to the new epoch, and nothing else about it changes; all others end",
-		func(ctx context.Context, p *probe, s session.Store) {
-			b, want := book{ctx, p, s}, full("a1", 1)
-			b.adds(want, signIn("a1", 2))
-			b.aligns("a1", standing(flow.Active, 2, 2), want.ID, standing(flow.Active, 2, 2))
-			want.Epoch = 2
-			b.finds(want, standing(flow.Active, 2, 2))
-			b.lists("a1", start, want.ID)
-		},
-	},
-	{
-		"a dead session is not kept",
-		"a session that ended with an earlier epoch does not come back by being kept",
-		func(ctx context.Context, p *probe, s session.Store) {
-			b := book{ctx, p, s}
-			b.adds(signIn("a1", 1))
-			b.aligns("a1", standing(flow.Active, 2, 2), "", standing(flow.Active, 2, 2))
-			b.aligns("a1", standing(flow.Active, 2, 2), "a1-s1", standing(flow.Active, 2, 2))
-			b.lists("a1", start)
-			b.aligns("a1", standing(flow.Active, 3, 3), "a1-s1", standing(flow.Active, 3, 3))
-			b.lists("a1", start)
-			b.finds(signIn("a1", 1), standing(flow.Active, 3, 3))
-		},
-	},
-	{
-		"no one else's session is kept",
-		"a session of another account is not touched by keeping it here",
-		func(ctx context.Context, p *probe, s session.Store) {
-			b := book{ctx, p, s}
-			b.adds(signIn("a1", 1), signIn("a2", 1))
-			b.aligns("a1", standing(flow.Active, 2, 2), "a2-s1", standing(flow.Active, 2, 2))
-			b.finds(signIn("a2", 1), opened)
-			b.lists("a1", start)
-			b.lists("a2", start, "a2-s1")
 		},
 	},
 }
@@ -153,7 +115,7 @@ var sweepRules = []rule[session.Store]{
 				b.adds(r)
 			}
 			b.adds(signIn("a2", 1), signIn("a2", 2), signIn("a3", 1))
-			b.aligns("a2", standing(flow.Active, 2, 2), "a2-s2", standing(flow.Active, 2, 2))
+			b.raises("a2", opened, standing(flow.Active, 2, 2), "a2-s2")
 			b.sweeps(at(2*tick), 100, 4)
 			for n := range 3 {
 				b.findsNone(signIn("a1", n))
@@ -177,7 +139,7 @@ var sweepRules = []rule[session.Store]{
 				r.ExpiresAt = at(2 * time.Hour)
 				b.adds(r)
 			}
-			b.aligns("a2", standing(flow.Active, 1, 2), "", standing(flow.Active, 1, 2))
+			b.aligns("a2", standing(flow.Active, 1, 2), standing(flow.Active, 1, 2))
 			for _, step := range []struct{ limit, want int }{{0, 0}, {2, 2}, {2, 2}, {2, 2}, {2, 2}, {2, 1}, {2, 0}} {
 				b.sweeps(at(time.Hour), step.limit, step.want)
 			}
@@ -189,7 +151,7 @@ var sweepRules = []rule[session.Store]{
 		func(ctx context.Context, p *probe, s session.Store) {
 			b := book{ctx, p, s}
 			b.adds(signIn("a1", 1))
-			b.aligns("a1", standing(flow.Active, 2, 2), "", standing(flow.Active, 2, 2))
+			b.aligns("a1", standing(flow.Active, 2, 2), standing(flow.Active, 2, 2))
 			b.sweeps(start, 100, 1)
 			p.is("CreateSession", b.create(signIn("a1", 2), opened, session.CreateOptions{}), auth.ErrStale)
 			b.stands("a1", standing(flow.Active, 2, 2))

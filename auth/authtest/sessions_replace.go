@@ -3,6 +3,7 @@ package authtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
@@ -34,7 +35,7 @@ var replaceRules = []rule[session.Store]{
 			taken.ID = "a1-s2"
 			p.is("CreateSession", b.create(taken, opened, session.CreateOptions{Replaces: "a1-s1"}), auth.ErrTaken)
 			p.is("CreateSession", b.create(signIn("a1", 3), opened, session.CreateOptions{Replaces: "a1-s1", Limit: 1}), auth.ErrLimit)
-			b.aligns("a1", standing(flow.Active, 2, 1), "", standing(flow.Active, 2, 1))
+			b.aligns("a1", standing(flow.Active, 2, 1), standing(flow.Active, 2, 1))
 			p.is("CreateSession", b.create(signIn("a1", 3), opened, session.CreateOptions{Replaces: "a1-s1"}), auth.ErrStale)
 			b.finds(signIn("a1", 1), standing(flow.Active, 2, 1))
 			b.finds(signIn("a1", 2), standing(flow.Active, 2, 1))
@@ -61,7 +62,7 @@ var replaceRules = []rule[session.Store]{
 			b.adds(signIn("a1", 1))
 			o := session.CreateOptions{Replaces: "a1-s1", Now: at(time.Hour)}
 			p.is("CreateSession", b.create(signIn("a1", 2), opened, o), auth.ErrStale)
-			b.aligns("a1", standing(flow.Active, 1, 2), "", standing(flow.Active, 1, 2))
+			b.aligns("a1", standing(flow.Active, 1, 2), standing(flow.Active, 1, 2))
 			o.Now = start
 			p.is("CreateSession", b.create(signIn("a1", 2), standing(flow.Active, 1, 2), o), auth.ErrStale)
 			b.findsNone(signIn("a1", 2))
@@ -177,7 +178,7 @@ var replaceRules = []rule[session.Store]{
 			for _, err := range race(racers, func(i int) error { return b.create(signIn("a1", i), opened, o) }) {
 				p.ok("CreateSession", err)
 			}
-			list, err := s.ListSessions(ctx, "a1", start)
+			list, err := s.ListSessions(ctx, "a1", start, most)
 			p.ok("ListSessions", err)
 			equal(p, "live sessions", len(list), 3)
 		},
@@ -264,7 +265,7 @@ var tokenRules = []rule[session.Store]{
 			got, _, err := s.FindSession(ctx, full("a1", 1).Hash)
 			p.ok("FindSession", err)
 			clear(got.Proofs)
-			list, err := s.ListSessions(ctx, "a1", start)
+			list, err := s.ListSessions(ctx, "a1", start, most)
 			p.ok("ListSessions", err)
 			for _, r := range list {
 				same(p, "ListSessions", r, full("a1", 1))
@@ -287,7 +288,7 @@ var tokenRules = []rule[session.Store]{
 			b.lists("a1", start, "a1-s1", "a1-s3", "a1-s0", "a1-s2")
 			b.lists("a1", at(time.Hour), "a1-s1", "a1-s3", "a1-s2")
 			b.lists("a1", at(time.Hour+3*tick))
-			list, err := s.ListSessions(ctx, "a1", at(time.Hour+2*tick))
+			list, err := s.ListSessions(ctx, "a1", at(time.Hour+2*tick), most)
 			p.ok("ListSessions", err)
 			want := full("a1", 3)
 			want.SeenAt, want.ExpiresAt = at(3*tick), at(time.Hour+3*tick)
@@ -298,6 +299,30 @@ var tokenRules = []rule[session.Store]{
 		},
 	},
 	{
+		"the list keeps to its limit",
+		"it has at most limit sessions, those that were seen last, and the dead take no place in it: a page of sessions costs a page",
+		func(ctx context.Context, p *probe, s session.Store) {
+			b := book{ctx, p, s}
+			for n := range 6 {
+				b.adds(signIn("a1", n))
+			}
+			expired := signIn("a1", 6)
+			expired.SeenAt, expired.ExpiresAt = at(tick), start
+			b.adds(expired)
+			for limit, want := range map[int][]string{
+				-1: {}, 0: {}, 1: {"a1-s0"}, 3: {"a1-s0", "a1-s1", "a1-s2"}, 7: {"a1-s0", "a1-s1", "a1-s2", "a1-s3", "a1-s4", "a1-s5"},
+			} {
+				list, err := s.ListSessions(ctx, "a1", start, limit)
+				p.ok("ListSessions", err)
+				got := []string{}
+				for _, r := range list {
+					got = append(got, r.ID)
+				}
+				equal(p, fmt.Sprintf("ListSessions with limit %d", limit), got, want)
+			}
+		},
+	},
+	{
 		"a done context changes nothing",
 		"with a context that is done every method returns an error and leaves the store as it was",
 		func(ctx context.Context, p *probe, s session.Store) {
@@ -305,11 +330,12 @@ var tokenRules = []rule[session.Store]{
 			b.adds(signIn("a1", 1))
 			done, one := cancelled(ctx), signIn("a1", 1)
 			_, _, find := s.FindSession(done, one.Hash)
-			_, list := s.ListSessions(done, "a1", start)
-			_, align := s.AlignStanding(done, "a1", standing(flow.Locked, 2, 2), "")
+			_, list := s.ListSessions(done, "a1", start, most)
+			_, align := s.AlignStanding(done, "a1", standing(flow.Locked, 2, 2))
+			raise := s.RaiseStanding(done, "a1", opened, standing(flow.Active, 2, 2), "a1-s1")
 			_, sweep := s.SweepSessions(done, at(2*time.Hour), 100)
 			for what, err := range map[string]error{
-				"FindSession": find, "ListSessions": list, "AlignStanding": align, "SweepSessions": sweep,
+				"FindSession": find, "ListSessions": list, "AlignStanding": align, "RaiseStanding": raise, "SweepSessions": sweep,
 				"CreateSession": book{done, p, s}.create(signIn("a1", 2), opened, session.CreateOptions{Replaces: "a1-s1"}),
 				"TouchSession":  s.TouchSession(done, one.Hash, at(time.Minute), at(2*time.Hour)),
 				"EndSession":    s.EndSession(done, "a1", "a1-s1"),

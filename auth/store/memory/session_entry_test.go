@@ -97,17 +97,18 @@ func TestEverythingAtOnce(t *testing.T) {
 			for n := range 200 {
 				account := fmt.Sprint(n % 5)
 				r := signedIn(account, w*1000+n)
-				known, _ := s.AlignStanding(ctx, account, active, "")
+				known, _ := s.AlignStanding(ctx, account, active)
 				r.Epoch = known.Epochs.Session
 				_ = s.CreateSession(ctx, r, known, session.CreateOptions{Now: noon, Limit: 4, Evict: true})
 				if found, stands, err := s.FindSession(ctx, r.Hash); err == nil && found.Epoch > stands.Epochs.Session {
 					t.Errorf("found epoch %d in %+v", found.Epoch, stands)
 				}
 				_ = s.TouchSession(ctx, r.Hash, noon.Add(time.Duration(n)), noon.Add(time.Hour))
-				_, _ = s.ListSessions(ctx, account, noon)
+				_, _ = s.ListSessions(ctx, account, noon, 3)
 				if n%10 == 0 {
-					known.Epochs.Session++
-					_, _ = s.AlignStanding(ctx, account, known, r.ID)
+					raised := known
+					raised.Epochs.Session++
+					_ = s.RaiseStanding(ctx, account, known, raised, r.ID)
 				}
 				if n%17 == 0 {
 					_, _ = s.SweepSessions(ctx, noon, 10)

@@ -1,16 +1,21 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
 	"github.com/cardea-auth/cardea/session"
 )
 
-var errEpoch = errors.New("memory: the record's epoch is not the expected session epoch")
+var (
+	errEpoch = errors.New("memory: the record's epoch is not the expected session epoch")
+	errRaise = errors.New("memory: the standing to raise to has a lower epoch, or none that is higher")
+)
 
 // CreateSession implements session.TokenStore.
 func (s *Store) CreateSession(ctx context.Context, r session.Record, expect auth.Standing, o session.CreateOptions) error {
@@ -135,7 +140,7 @@ func (s *Store) EndSession(ctx context.Context, account, id string) error {
 }
 
 // ListSessions implements session.AccountStore.
-func (s *Store) ListSessions(ctx context.Context, account string, now time.Time) ([]session.Record, error) {
+func (s *Store) ListSessions(ctx context.Context, account string, now time.Time, limit int) ([]session.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -146,19 +151,23 @@ func (s *Store) ListSessions(ctx context.Context, account string, now time.Time)
 	if a == nil {
 		return nil, nil
 	}
-	var list []session.Record
+	var live []*entry
 	for e := a.first; e != nil; e = e.next {
 		if e.alive(a.standing.Epochs.Session, now) {
-			list = append(list, e.record())
+			live = append(live, e)
 		}
 	}
-	slices.SortStableFunc(list, func(x, y session.Record) int { return y.SeenAt.Compare(x.SeenAt) })
+	slices.SortStableFunc(live, func(x, y *entry) int { return cmp.Compare(y.seen, x.seen) })
+	var list []session.Record
+	for _, e := range live[:min(max(limit, 0), len(live))] {
+		list = append(list, e.record())
+	}
 	return list, nil
 }
 
 // AlignStanding implements session.AccountStore. The standing of an account without sessions is kept too:
 // it may be in the middle of its first sign-in.
-func (s *Store) AlignStanding(ctx context.Context, id string, to auth.Standing, keep string) (auth.Standing, error) {
+func (s *Store) AlignStanding(ctx context.Context, id string, to auth.Standing) (auth.Standing, error) {
 	if err := ctx.Err(); err != nil {
 		return auth.Standing{}, err
 	}
@@ -170,16 +179,46 @@ func (s *Store) AlignStanding(ctx context.Context, id string, to auth.Standing, 
 		a = &account{id: id, stripe: st}
 		st.accounts[id] = a
 	}
-	before := a.standing.Epochs
-	if to.Epochs.Security >= before.Security {
+	if to.Epochs.Security >= a.standing.Epochs.Security {
 		a.standing.Status = to.Status
 	}
-	a.standing.Epochs = highest(before, to.Epochs)
-	if e := a.find(keep); e != nil && e.epoch == before.Session {
-		e.epoch = a.standing.Epochs.Session
-	}
+	a.standing.Epochs = highest(a.standing.Epochs, to.Epochs)
 	return a.standing, nil
 }
+
+// RaiseStanding implements session.AccountStore.
+func (s *Store) RaiseStanding(ctx context.Context, id string, from, to auth.Standing, keep string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !raises(from.Epochs, to.Epochs) {
+		return errRaise
+	}
+	st := s.sessions.stripe(id)
+	st.Lock()
+	defer st.Unlock()
+	a := st.accounts[id]
+	if a == nil {
+		a = &account{id: id, stripe: st}
+	}
+	if a.standing != from && a.standing != (auth.Standing{}) {
+		return auth.ErrStale // somebody else was here first; at the same height, both would keep a session
+	}
+	if keep != "" {
+		kept := a.find(keep)
+		if kept == nil || kept.epoch != from.Epochs.Session {
+			return auth.ErrStale
+		}
+		kept.epoch = to.Epochs.Session
+	}
+	a.standing = to
+	st.accounts[id] = a
+	return nil
+}
+
+// raises reports whether an epoch is higher in to than in from, and none lower. One must be: else two
+// callers could both find the standing that they saw.
+func raises(from, to flow.Epochs) bool { return to != from && highest(from, to) == to }
 
 // SweepSessions implements session.AccountStore.
 func (s *Store) SweepSessions(ctx context.Context, now time.Time, limit int) (int, error) {

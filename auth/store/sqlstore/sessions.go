@@ -7,10 +7,14 @@ import (
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
 	"github.com/cardea-auth/cardea/session"
 )
 
-var errEpoch = errors.New("sqlstore: the record's epoch is not the expected session epoch")
+var (
+	errEpoch = errors.New("sqlstore: the record's epoch is not the expected session epoch")
+	errRaise = errors.New("sqlstore: the standing to raise to has a lower epoch, or none that is higher")
+)
 
 // sessionColumns are the columns of a session in the order of sessionValues and scanSession.
 const sessionColumns = `s.hash, s.id, s.account, s.epoch, s.created_at, s.authenticated_at, s.seen_at,
@@ -42,7 +46,7 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record, expect auth
 		if err := t.replace(ctx, r.Account, known, o); err != nil {
 			return err
 		}
-		if err := t.setStanding(ctx, r.Account, known, expect); err != nil {
+		if err := t.setStanding(ctx, r.Account, expect); err != nil {
 			return err
 		}
 		if err := t.makeRoom(ctx, r.Account, expect, o); err != nil {
@@ -141,12 +145,12 @@ func (s *Store) EndSession(ctx context.Context, account, id string) error {
 	return fault("end session", err)
 }
 
-// ListSessions implements session.AccountStore.
-func (s *Store) ListSessions(ctx context.Context, account string, now time.Time) (list []session.Record, err error) {
+// ListSessions implements session.AccountStore. It reads an index in its order, and no further than it must.
+func (s *Store) ListSessions(ctx context.Context, account string, now time.Time, limit int) (list []session.Record, err error) {
 	rows, err := s.db.QueryContext(ctx, s.dialect.rewrite(`SELECT `+sessionColumns+`
-		FROM cardea_sessions s JOIN cardea_standings k ON k.account = s.account
-		WHERE s.account = ? AND s.epoch >= k.session_epoch AND s.expires_at > ?
-		ORDER BY s.seen_at DESC`), account, micros(now))
+		FROM cardea_sessions s
+		WHERE s.account = ? AND s.epoch = (SELECT session_epoch FROM cardea_standings WHERE account = ?) AND s.expires_at > ?
+		ORDER BY s.seen_at DESC LIMIT ?`), account, account, micros(now), max(limit, 0))
 	if err != nil {
 		return nil, fault("list sessions", err)
 	}
@@ -166,7 +170,7 @@ func (s *Store) ListSessions(ctx context.Context, account string, now time.Time)
 
 // AlignStanding implements session.AccountStore. The standing of an account without sessions is kept too:
 // it may be in the middle of its first sign-in.
-func (s *Store) AlignStanding(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
+func (s *Store) AlignStanding(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
 	var now auth.Standing
 	err := s.act(ctx, func(t tx) error {
 		known, err := t.standing(ctx, account)
@@ -179,20 +183,44 @@ func (s *Store) AlignStanding(ctx context.Context, account string, to auth.Stand
 		}
 		now.Epochs.Security = max(known.Epochs.Security, to.Epochs.Security)
 		now.Epochs.Session = max(known.Epochs.Session, to.Epochs.Session)
-		if err := t.setStanding(ctx, account, known, now); err != nil {
-			return err
-		}
-		if keep == "" {
-			return nil
-		}
-		_, err = t.exec(ctx, `UPDATE cardea_sessions SET epoch = ? WHERE account = ? AND id = ? AND epoch = ?`,
-			now.Epochs.Session, account, keep, known.Epochs.Session)
-		return err
+		return t.setStanding(ctx, account, now)
 	})
 	if err != nil {
 		return auth.Standing{}, fault("align standing", err)
 	}
 	return now, nil
+}
+
+// RaiseStanding implements session.AccountStore.
+func (s *Store) RaiseStanding(ctx context.Context, account string, from, to auth.Standing, keep string) error {
+	if !raises(from.Epochs, to.Epochs) {
+		return errRaise
+	}
+	err := s.act(ctx, func(t tx) error {
+		known, err := t.standing(ctx, account)
+		if err != nil {
+			return err
+		}
+		if known != from && known != (auth.Standing{}) {
+			return auth.ErrStale // somebody else was here first; at the same height, both would keep a session
+		}
+		if err := t.setStanding(ctx, account, to); err != nil || keep == "" {
+			return err
+		}
+		rows, err := t.exec(ctx, `UPDATE cardea_sessions SET epoch = ? WHERE account = ? AND id = ? AND epoch = ?`,
+			to.Epochs.Session, account, keep, from.Epochs.Session)
+		if err == nil && rows == 0 {
+			return auth.ErrStale
+		}
+		return err
+	})
+	return fault("raise standing", err, auth.ErrStale)
+}
+
+// raises reports whether an epoch is higher in to than in from, and none lower. One must be: else two
+// callers could both find the standing that they saw.
+func raises(from, to flow.Epochs) bool {
+	return to != from && to.Security >= from.Security && to.Session >= from.Session
 }
 
 // SweepSessions implements session.AccountStore. It finds those of older epochs by the accounts whose epoch
@@ -231,8 +259,8 @@ func (t tx) standing(ctx context.Context, account string) (known auth.Standing, 
 	return known, err
 }
 
-// setStanding brings the standing from known to now. An account that is new has no older sessions to sweep.
-func (t tx) setStanding(ctx context.Context, account string, known, now auth.Standing) error {
+// setStanding sets the standing. An account that is new has no older sessions to sweep.
+func (t tx) setStanding(ctx context.Context, account string, now auth.Standing) error {
 	_, err := t.exec(ctx, `INSERT INTO cardea_standings (account, status, security_epoch, session_epoch, swept_epoch)
 		VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (account) DO UPDATE SET status = excluded.status,

@@ -70,5 +70,5 @@ CREATE TABLE cardea_sessions (
 	user_agent       TEXT    NOT NULL,
 	prefix           TEXT    NOT NULL  -- empty for none
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX cardea_sessions_account ON cardea_sessions (account, epoch);
+CREATE INDEX cardea_sessions_account ON cardea_sessions (account, epoch, seen_at);
 CREATE INDEX cardea_sessions_expiry ON cardea_sessions (expires_at);

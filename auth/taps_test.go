@@ -1,0 +1,187 @@
+package auth_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// The taps wrap each port of the shell; see tap.
+
+type tapDirectory struct {
+	auth.Directory
+	t *tap
+}
+
+func (d tapDirectory) FindByIdentifier(ctx context.Context, identifier string) (auth.Account, error) {
+	return tapped(d.t, ctx, "Directory.FindByIdentifier", func() (auth.Account, error) { return d.Directory.FindByIdentifier(ctx, identifier) })
+}
+
+func (d tapDirectory) FindByID(ctx context.Context, id string) (auth.Account, error) {
+	return tapped(d.t, ctx, "Directory.FindByID", func() (auth.Account, error) { return d.Directory.FindByID(ctx, id) })
+}
+
+func (d tapDirectory) Create(ctx context.Context, a auth.Account) error {
+	return d.t.do(ctx, "Directory.Create", func() error { return d.Directory.Create(ctx, a) })
+}
+
+type tapAccounts struct {
+	auth.AccountStore
+	t *tap
+}
+
+func (a tapAccounts) Open(ctx context.Context, id string, status flow.Status, hash string, now time.Time) error {
+	return a.t.do(ctx, "Accounts.Open", func() error { return a.AccountStore.Open(ctx, id, status, hash, now) })
+}
+
+func (a tapAccounts) State(ctx context.Context, id string) (auth.AccountState, error) {
+	return tapped(a.t, ctx, "Accounts.State", func() (auth.AccountState, error) { return a.AccountStore.State(ctx, id) })
+}
+
+func (a tapAccounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time) (flow.Epochs, error) {
+	return tapped(a.t, ctx, "Accounts.SetStatus", func() (flow.Epochs, error) { return a.AccountStore.SetStatus(ctx, id, from, to, now) })
+}
+
+func (a tapAccounts) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
+	return tapped(a.t, ctx, "Accounts.RaiseEpochs", func() (flow.Epochs, error) { return a.AccountStore.RaiseEpochs(ctx, id, least) })
+}
+
+func (a tapAccounts) Delete(ctx context.Context, id string) error {
+	return a.t.do(ctx, "Accounts.Delete", func() error { return a.AccountStore.Delete(ctx, id) })
+}
+
+type tapPasswordStore struct {
+	auth.PasswordStore
+	t *tap
+}
+
+func (p tapPasswordStore) PasswordHash(ctx context.Context, id string) (string, error) {
+	return tapped(p.t, ctx, "PasswordStore.PasswordHash", func() (string, error) { return p.PasswordStore.PasswordHash(ctx, id) })
+}
+
+func (p tapPasswordStore) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time) (flow.Epochs, error) {
+	return tapped(p.t, ctx, "PasswordStore.ReplacePassword", func() (flow.Epochs, error) {
+		return p.PasswordStore.ReplacePassword(ctx, id, from, hash, end, now)
+	})
+}
+
+func (p tapPasswordStore) Rehash(ctx context.Context, id, old, hash string) error {
+	return p.t.do(ctx, "PasswordStore.Rehash", func() error { return p.PasswordStore.Rehash(ctx, id, old, hash) })
+}
+
+func (p tapPasswordStore) MarkCompromised(ctx context.Context, id string, now time.Time) (flow.Epochs, error) {
+	return tapped(p.t, ctx, "PasswordStore.MarkCompromised", func() (flow.Epochs, error) { return p.PasswordStore.MarkCompromised(ctx, id, now) })
+}
+
+type tapFlows struct {
+	auth.FlowStore
+	t *tap
+}
+
+func (f tapFlows) Create(ctx context.Context, r auth.FlowRecord) error {
+	return f.t.do(ctx, "Flows.Create", func() error { return f.FlowStore.Create(ctx, r) })
+}
+
+func (f tapFlows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+	return tapped(f.t, ctx, "Flows.Load", func() (auth.FlowRecord, error) { return f.FlowStore.Load(ctx, id, now) })
+}
+
+func (f tapFlows) Save(ctx context.Context, r auth.FlowRecord) error {
+	return f.t.do(ctx, "Flows.Save", func() error { return f.FlowStore.Save(ctx, r) })
+}
+
+type tapCounters struct {
+	auth.Counters
+	t *tap
+}
+
+func (c tapCounters) Take(ctx context.Context, b []auth.Bucket, now time.Time) (auth.Taken, error) {
+	return tapped(c.t, ctx, "Counters.Take", func() (auth.Taken, error) { return c.Counters.Take(ctx, b, now) })
+}
+
+func (c tapCounters) Refund(ctx context.Context, b []auth.Bucket, now time.Time) error {
+	return c.t.do(ctx, "Counters.Refund", func() error { return c.Counters.Refund(ctx, b, now) })
+}
+
+func (c tapCounters) Reset(ctx context.Context, keys ...string) error {
+	return c.t.do(ctx, "Counters.Reset", func() error { return c.Counters.Reset(ctx, keys...) })
+}
+
+type tapPasswords struct {
+	auth.Passwords
+	t *tap
+}
+
+func (p tapPasswords) Verify(ctx context.Context, hash string, password auth.Secret, known bool) (bool, bool, error) {
+	type answer struct{ match, upgrade bool }
+	a, err := tapped(p.t, ctx, "Passwords.Verify", func() (a answer, err error) {
+		a.match, a.upgrade, err = p.Passwords.Verify(ctx, hash, password, known)
+		return a, err
+	})
+	return a.match, a.upgrade, err
+}
+
+func (p tapPasswords) Hash(ctx context.Context, password auth.Secret, known bool) (string, error) {
+	return tapped(p.t, ctx, "Passwords.Hash", func() (string, error) { return p.Passwords.Hash(ctx, password, known) })
+}
+
+func (p tapPasswords) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (string, error) {
+	return tapped(p.t, ctx, "Passwords.Review", func() (string, error) { return p.Passwords.Review(ctx, password, about) })
+}
+
+type tapSessions struct {
+	auth.Sessions
+	t *tap
+}
+
+func (s tapSessions) Issue(ctx context.Context, r auth.SessionRequest, now time.Time) (auth.IssuedSession, error) {
+	return tapped(s.t, ctx, "Sessions.Issue", func() (auth.IssuedSession, error) { return s.Sessions.Issue(ctx, r, now) })
+}
+
+func (s tapSessions) Authenticate(ctx context.Context, token auth.Secret, now time.Time) (auth.Session, error) {
+	return tapped(s.t, ctx, "Sessions.Authenticate", func() (auth.Session, error) { return s.Sessions.Authenticate(ctx, token, now) })
+}
+
+func (s tapSessions) List(ctx context.Context, account string, now time.Time) ([]auth.Session, error) {
+	return tapped(s.t, ctx, "Sessions.List", func() ([]auth.Session, error) { return s.Sessions.List(ctx, account, now) })
+}
+
+func (s tapSessions) End(ctx context.Context, account, id string) error {
+	return s.t.do(ctx, "Sessions.End", func() error { return s.Sessions.End(ctx, account, id) })
+}
+
+func (s tapSessions) Align(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
+	return tapped(s.t, ctx, "Sessions.Align", func() (auth.Standing, error) { return s.Sessions.Align(ctx, account, to, keep) })
+}
+
+func (s tapSessions) Raise(ctx context.Context, account string, from, to auth.Standing, keep string) error {
+	return s.t.do(ctx, "Sessions.Raise", func() error { return s.Sessions.Raise(ctx, account, from, to, keep) })
+}
+
+type tapDevices struct {
+	auth.Devices
+	t *tap
+}
+
+func (d tapDevices) Known(cookie auth.Secret, account string, now time.Time) (known bool) {
+	_ = d.t.do(context.Background(), "Devices.Known", func() error {
+		known = d.Devices.Known(cookie, account, now)
+		return nil
+	})
+	return known
+}
+
+func (d tapDevices) Remember(cookie auth.Secret, account string, now time.Time) (auth.Secret, error) {
+	return tapped(d.t, context.Background(), "Devices.Remember", func() (auth.Secret, error) { return d.Devices.Remember(cookie, account, now) })
+}
+
+type tapAudit struct {
+	auth.AuditSink
+	t *tap
+}
+
+func (a tapAudit) Record(ctx context.Context, e auth.AuditEvent) error {
+	return a.t.do(ctx, "Audit.Record", func() error { return a.AuditSink.Record(ctx, e) })
+}
