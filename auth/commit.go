@@ -70,7 +70,7 @@ func raised(e flow.Epochs, sessions bool) flow.Epochs {
 // else was faster or an earlier change was cut short, it brings both together and returns ErrStale: raising
 // it to a height that it has would end nothing.
 func (s *Service) fence(ctx context.Context, id string, from, next Standing, keep string) error {
-	known, err := s.cfg.Sessions.Align(ctx, id, from, "")
+	known, err := s.cfg.Sessions.Align(ctx, id, from)
 	if err != nil {
 		return fmt.Errorf("auth: align sessions: %w", err)
 	}
@@ -106,7 +106,7 @@ func (s *Service) setStatus(ctx context.Context, id string, from Standing, to fl
 		}
 		return flow.Epochs{}, fmt.Errorf("auth: set status: %w", err)
 	}
-	if _, err := s.cfg.Sessions.Align(ctx, id, Standing{Status: to, Epochs: epochs}, ""); err != nil {
+	if _, err := s.cfg.Sessions.Align(ctx, id, Standing{Status: to, Epochs: epochs}); err != nil {
 		return flow.Epochs{}, fmt.Errorf("auth: align sessions: %w", err)
 	}
 	return epochs, nil
@@ -124,7 +124,7 @@ func (s *Service) realign(ctx context.Context, id string) error {
 		if err != nil {
 			return fmt.Errorf("auth: read account: %w", err)
 		}
-		known, err := s.cfg.Sessions.Align(ctx, id, state.Standing, "")
+		known, err := s.cfg.Sessions.Align(ctx, id, state.Standing)
 		if err != nil {
 			return fmt.Errorf("auth: align sessions: %w", err)
 		}

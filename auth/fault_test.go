@@ -393,8 +393,8 @@ type garbled struct {
 	data *string
 }
 
-func (g garbled) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-	r, err := g.FlowStore.Load(ctx, id, now)
+func (g garbled) LoadFlow(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+	r, err := g.FlowStore.LoadFlow(ctx, id, now)
 	if *g.data != "" {
 		r.Data = []byte(*g.data)
 	}

@@ -52,7 +52,7 @@ func (j *job) create() error {
 
 // load reads the flow for the browser that it is bound to.
 func (j *job) load(ctx context.Context, id string) error {
-	r, err := j.s.cfg.Flows.Load(ctx, id, j.now)
+	r, err := j.s.cfg.Flows.LoadFlow(ctx, id, j.now)
 	if errors.Is(err, ErrNotFound) {
 		return flow.Deny(flow.Expired)
 	}
@@ -351,9 +351,9 @@ func (j *job) save(ctx context.Context) error {
 	r.Version++
 	r.Data, r.TouchedAt = data, j.now
 	r.ExpiresAt = flow.Deadline(j.s.cfg.Limits, j.flow)
-	write := j.s.cfg.Flows.Save
+	write := j.s.cfg.Flows.SaveFlow
 	if r.Version == 1 {
-		write = j.s.cfg.Flows.Create
+		write = j.s.cfg.Flows.CreateFlow
 	}
 	switch err := write(ctx, r); {
 	case errors.Is(err, ErrStale):

@@ -72,13 +72,13 @@ type FlowRecord struct {
 
 // FlowStore keeps flows.
 type FlowStore interface {
-	// Create adds the record. It returns ErrTaken if the id is in use.
-	Create(ctx context.Context, r FlowRecord) error
-	// Load returns the record, or ErrNotFound if there is none that expires after now.
-	Load(ctx context.Context, id string, now time.Time) (FlowRecord, error)
-	// Save replaces the record if its stored version is the one before r.Version; else ErrStale, also if
+	// CreateFlow adds the record. It returns ErrTaken if the id is in use.
+	CreateFlow(ctx context.Context, r FlowRecord) error
+	// LoadFlow returns the record, or ErrNotFound if there is none that expires after now.
+	LoadFlow(ctx context.Context, id string, now time.Time) (FlowRecord, error)
+	// SaveFlow replaces the record if its stored version is the one before r.Version; else ErrStale, also if
 	// there is no such record.
-	Save(ctx context.Context, r FlowRecord) error
+	SaveFlow(ctx context.Context, r FlowRecord) error
 	// SweepFlows deletes at most limit records that expired by now and returns how many.
 	SweepFlows(ctx context.Context, now time.Time, limit int) (int, error)
 }
@@ -151,9 +151,8 @@ type Sessions interface {
 	End(ctx context.Context, account, session string) error
 	// Align brings the account's standing as the sessions know it up to s, one that the account had as a
 	// whole: epochs only rise, and the status is taken over unless it is older news. Sessions of an older
-	// session epoch end. Keep must be empty: Raise is what keeps a session. It returns the standing as it is
-	// then known.
-	Align(ctx context.Context, account string, s Standing, keep string) (Standing, error)
+	// session epoch end. It returns the standing as it is then known.
+	Align(ctx context.Context, account string, s Standing) (Standing, error)
 	// Raise replaces the account's standing as the sessions know it, if that is exactly from, by to, in one
 	// act: of two callers that saw the same standing, one wins. Else it returns ErrStale, and nothing
 	// changes. An account that is not known yet counts as standing at from. Sessions of an older session

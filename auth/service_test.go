@@ -687,7 +687,7 @@ func TestSignInWithRealPasswords(t *testing.T) {
 	devices, err := session.NewDevices(session.DevicesConfig{Keys: testKeys(t, "k1")})
 	require.NoError(t, err)
 	s, err := auth.New(auth.Config{
-		Keys: testKeys(t, "k1"), Directory: store, Accounts: store, PasswordStore: store, Flows: store.Flows(), Counters: store,
+		Keys: testKeys(t, "k1"), Directory: store, Accounts: store, PasswordStore: store, Flows: store, Counters: store,
 		Passwords: hasher, Sessions: sessions, Devices: devices,
 	})
 	require.NoError(t, err)

@@ -80,16 +80,16 @@ type tapFlows struct {
 	t *tap
 }
 
-func (f tapFlows) Create(ctx context.Context, r auth.FlowRecord) error {
-	return f.t.do(ctx, "Flows.Create", func() error { return f.FlowStore.Create(ctx, r) })
+func (f tapFlows) CreateFlow(ctx context.Context, r auth.FlowRecord) error {
+	return f.t.do(ctx, "Flows.Create", func() error { return f.FlowStore.CreateFlow(ctx, r) })
 }
 
-func (f tapFlows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-	return tapped(f.t, ctx, "Flows.Load", func() (auth.FlowRecord, error) { return f.FlowStore.Load(ctx, id, now) })
+func (f tapFlows) LoadFlow(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+	return tapped(f.t, ctx, "Flows.Load", func() (auth.FlowRecord, error) { return f.FlowStore.LoadFlow(ctx, id, now) })
 }
 
-func (f tapFlows) Save(ctx context.Context, r auth.FlowRecord) error {
-	return f.t.do(ctx, "Flows.Save", func() error { return f.FlowStore.Save(ctx, r) })
+func (f tapFlows) SaveFlow(ctx context.Context, r auth.FlowRecord) error {
+	return f.t.do(ctx, "Flows.Save", func() error { return f.FlowStore.SaveFlow(ctx, r) })
 }
 
 type tapCounters struct {
@@ -152,8 +152,8 @@ func (s tapSessions) End(ctx context.Context, account, id string) error {
 	return s.t.do(ctx, "Sessions.End", func() error { return s.Sessions.End(ctx, account, id) })
 }
 
-func (s tapSessions) Align(ctx context.Context, account string, to auth.Standing, keep string) (auth.Standing, error) {
-	return tapped(s.t, ctx, "Sessions.Align", func() (auth.Standing, error) { return s.Sessions.Align(ctx, account, to, keep) })
+func (s tapSessions) Align(ctx context.Context, account string, to auth.Standing) (auth.Standing, error) {
+	return tapped(s.t, ctx, "Sessions.Align", func() (auth.Standing, error) { return s.Sessions.Align(ctx, account, to) })
 }
 
 func (s tapSessions) Raise(ctx context.Context, account string, from, to auth.Standing, keep string) error {

@@ -67,7 +67,7 @@ func newWorld(t testing.TB, change ...func(*auth.Config)) *world {
 	w.cfg = auth.Config{
 		Keys: keys, Now: w.clock.Now,
 		Directory: tapDirectory{w.store, w.tap}, Accounts: tapAccounts{w.store, w.tap},
-		PasswordStore: tapPasswordStore{w.store, w.tap}, Flows: tapFlows{w.store.Flows(), w.tap},
+		PasswordStore: tapPasswordStore{w.store, w.tap}, Flows: tapFlows{w.store, w.tap},
 		Counters: tapCounters{w.store, w.tap}, Passwords: tapPasswords{w.pw, w.tap},
 		Sessions: tapSessions{w.sessions, w.tap}, Devices: tapDevices{devices, w.tap},
 		Audit:  tapAudit{w.audit, w.tap},
@@ -132,7 +132,7 @@ func (w *world) standing(account string) auth.Standing {
 
 // mirror returns the standing as the sessions know it: news that are older than all change nothing.
 func (w *world) mirror(account string) auth.Standing {
-	known, err := w.sessions.Align(context.Background(), account, auth.Standing{}, "")
+	known, err := w.sessions.Align(context.Background(), account, auth.Standing{})
 	require.NoError(w.t, err)
 	return known
 }

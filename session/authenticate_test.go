@@ -208,7 +208,7 @@ func TestConcurrentUse(t *testing.T) {
 					t.Error(err)
 				}
 				if i == 0 && n == 25 {
-					_, _ = m.Align(t.Context(), anna, auth.Standing{Status: flow.Disabled, Epochs: flow.Epochs{Security: 2, Session: 2}}, "")
+					_, _ = m.Align(t.Context(), anna, auth.Standing{Status: flow.Disabled, Epochs: flow.Epochs{Security: 2, Session: 2}})
 				}
 			}
 		})

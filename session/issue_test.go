@@ -124,7 +124,7 @@ func TestIssueOfAnAccountThatChanged(t *testing.T) {
 		{Status: flow.Disabled, Epochs: flow.Epochs{Security: 1, Session: 1}},
 	} {
 		m := newManager(t, newFakeStore())
-		_, err := m.Align(t.Context(), anna, to, "")
+		_, err := m.Align(t.Context(), anna, to)
 		require.NoError(t, err)
 		s, err := m.Issue(t.Context(), request(proof(flow.Password, start)), start)
 		require.ErrorIs(t, err, auth.ErrStale)

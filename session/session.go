@@ -117,13 +117,9 @@ func (m *Manager) End(ctx context.Context, account, session string) error {
 }
 
 // Align brings the account's standing as the sessions know it up to s, and returns it as it is then known.
-// Sessions of an older session epoch end. It keeps none: a keep that is not empty is an error.
-func (m *Manager) Align(ctx context.Context, account string, s auth.Standing, keep string) (auth.Standing, error) {
-	if keep != "" {
-		// Of two callers that align to the same height, neither learns that it came second, and both would
-		// keep a session. Raise tells them.
-		return auth.Standing{}, errors.New("session: align: it keeps no session; Raise does")
-	}
+// Sessions of an older session epoch end. It keeps none: of two callers that align to the same height, neither
+// would learn that it came second. Raise tells them.
+func (m *Manager) Align(ctx context.Context, account string, s auth.Standing) (auth.Standing, error) {
 	known, err := m.store.AlignStanding(ctx, account, s)
 	if err != nil {
 		return auth.Standing{}, fmt.Errorf("session: align: %w", err)

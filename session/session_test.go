@@ -167,30 +167,25 @@ func TestRaiseAndAlign(t *testing.T) {
 		return n
 	}
 	raised := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 2, Session: 2}}
-	_, err := m.Align(t.Context(), anna, raised, all[7].ID)
-	require.ErrorContains(t, err, "Raise", "aligning keeps no session")
-	require.Zero(t, store.calls["AlignStanding"])
-	require.Equal(t, 100, alive())
-
 	require.NoError(t, m.Raise(t.Context(), anna, standing, raised, all[7].ID))
 	require.Equal(t, 1, alive(), "all others end")
 	require.Equal(t, 1, store.calls["RaiseStanding"])
-	err = m.Raise(t.Context(), anna, standing, raised, all[8].ID)
+	err := m.Raise(t.Context(), anna, standing, raised, all[8].ID)
 	require.ErrorIs(t, err, auth.ErrStale, "who saw the same comes second")
 	require.Equal(t, 1, alive())
 	_, err = m.Authenticate(t.Context(), all[7].Token, start)
 	require.NoError(t, err)
 
-	known, err := m.Align(t.Context(), anna, standing, "")
+	known, err := m.Align(t.Context(), anna, standing)
 	require.NoError(t, err)
 	require.Equal(t, raised, known, "old news change nothing")
 
 	for _, status := range []flow.Status{flow.Disabled, flow.Locked, flow.Invited} {
-		_, err = m.Align(t.Context(), anna, auth.Standing{Status: status, Epochs: raised.Epochs}, "")
+		_, err = m.Align(t.Context(), anna, auth.Standing{Status: status, Epochs: raised.Epochs})
 		require.NoError(t, err)
 		require.Zero(t, alive(), "%s, though no epoch rose", status)
 	}
-	_, err = m.Align(t.Context(), anna, auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 3, Session: 3}}, "")
+	_, err = m.Align(t.Context(), anna, auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 3, Session: 3}})
 	require.NoError(t, err)
 	require.Zero(t, alive())
 	n, err := m.SweepSessions(t.Context(), start, 60)
@@ -224,7 +219,7 @@ func TestStoreFaults(t *testing.T) {
 		},
 		"EndSession": func(m *session.Manager, ctx context.Context) error { return m.End(ctx, anna, "x") },
 		"AlignStanding": func(m *session.Manager, ctx context.Context) error {
-			known, err := m.Align(ctx, anna, standing, "")
+			known, err := m.Align(ctx, anna, standing)
 			require.Zero(t, known)
 			return err
 		},

@@ -18,25 +18,25 @@ type flowStore struct {
 	sweep  func(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-func (f *flowStore) Create(ctx context.Context, r auth.FlowRecord) error {
+func (f *flowStore) CreateFlow(ctx context.Context, r auth.FlowRecord) error {
 	if f.create != nil {
 		return f.create(ctx, r)
 	}
-	return f.FlowStore.Create(ctx, r)
+	return f.FlowStore.CreateFlow(ctx, r)
 }
 
-func (f *flowStore) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+func (f *flowStore) LoadFlow(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
 	if f.load != nil {
 		return f.load(ctx, id, now)
 	}
-	return f.FlowStore.Load(ctx, id, now)
+	return f.FlowStore.LoadFlow(ctx, id, now)
 }
 
-func (f *flowStore) Save(ctx context.Context, r auth.FlowRecord) error {
+func (f *flowStore) SaveFlow(ctx context.Context, r auth.FlowRecord) error {
 	if f.save != nil {
 		return f.save(ctx, r)
 	}
-	return f.FlowStore.Save(ctx, r)
+	return f.FlowStore.SaveFlow(ctx, r)
 }
 
 func (f *flowStore) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
@@ -48,7 +48,7 @@ func (f *flowStore) SweepFlows(ctx context.Context, now time.Time, limit int) (i
 
 func brokenFlow(fault func(f *flowStore)) func() auth.FlowStore {
 	return func() auth.FlowStore {
-		f := &flowStore{FlowStore: memory.New().Flows()}
+		f := &flowStore{FlowStore: memory.New()}
 		fault(f)
 		return f
 	}
@@ -57,21 +57,21 @@ func brokenFlow(fault func(f *flowStore)) func() auth.FlowStore {
 func deafFlows(n int32) func() auth.FlowStore {
 	return brokenFlow(func(f *flowStore) {
 		create, save := lateSwallow(n, auth.ErrTaken), lateSwallow(n, auth.ErrStale)
-		f.create = func(ctx context.Context, r auth.FlowRecord) error { return create(f.FlowStore.Create(ctx, r)) }
-		f.save = func(ctx context.Context, r auth.FlowRecord) error { return save(f.FlowStore.Save(ctx, r)) }
+		f.create = func(ctx context.Context, r auth.FlowRecord) error { return create(f.FlowStore.CreateFlow(ctx, r)) }
+		f.save = func(ctx context.Context, r auth.FlowRecord) error { return save(f.FlowStore.SaveFlow(ctx, r)) }
 	})
 }
 
 var brokenFlows = map[string]func() auth.FlowStore{
 	"unknown is not found": brokenFlow(func(f *flowStore) {
 		f.load = func(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-			r, err := f.FlowStore.Load(ctx, id, now)
+			r, err := f.FlowStore.LoadFlow(ctx, id, now)
 			return r, swallow(err, auth.ErrNotFound)
 		}
 	}),
 	"created is loaded whole": brokenFlow(func(f *flowStore) {
 		f.load = func(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-			r, err := f.FlowStore.Load(ctx, id, now)
+			r, err := f.FlowStore.LoadFlow(ctx, id, now)
 			r.TouchedAt = r.TouchedAt.Truncate(time.Second)
 			return r, err
 		}
@@ -80,31 +80,31 @@ var brokenFlows = map[string]func() auth.FlowStore{
 	"one creation wins":  deafFlows(3),
 	"a flow expires": brokenFlow(func(f *flowStore) {
 		f.load = func(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-			return f.FlowStore.Load(ctx, id, now.Add(-tick))
+			return f.FlowStore.LoadFlow(ctx, id, now.Add(-tick))
 		}
 	}),
 	"a save replaces the record": brokenFlow(func(f *flowStore) {
 		f.save = func(ctx context.Context, r auth.FlowRecord) error {
-			if old, err := f.FlowStore.Load(ctx, r.ID, start); err == nil && r.Key == "" {
+			if old, err := f.FlowStore.LoadFlow(ctx, r.ID, start); err == nil && r.Key == "" {
 				r.Key = old.Key
 			}
-			return f.FlowStore.Save(ctx, r)
+			return f.FlowStore.SaveFlow(ctx, r)
 		}
 	}),
 	"a save follows the stored version": brokenFlow(func(f *flowStore) {
 		f.save = func(ctx context.Context, r auth.FlowRecord) error {
-			if old, err := f.FlowStore.Load(ctx, r.ID, start); err == nil && r.Version > old.Version {
+			if old, err := f.FlowStore.LoadFlow(ctx, r.ID, start); err == nil && r.Version > old.Version {
 				r.Version = old.Version + 1
 			}
-			return f.FlowStore.Save(ctx, r)
+			return f.FlowStore.SaveFlow(ctx, r)
 		}
 	}),
 	"one save wins": deafFlows(3),
 	"a save creates nothing": brokenFlow(func(f *flowStore) {
 		f.save = func(ctx context.Context, r auth.FlowRecord) error {
-			err := f.FlowStore.Save(ctx, r)
+			err := f.FlowStore.SaveFlow(ctx, r)
 			if errors.Is(err, auth.ErrStale) {
-				return f.FlowStore.Create(ctx, r)
+				return f.FlowStore.CreateFlow(ctx, r)
 			}
 			return err
 		}
@@ -113,18 +113,18 @@ var brokenFlows = map[string]func() auth.FlowStore{
 		f.save = func(ctx context.Context, r auth.FlowRecord) error {
 			other := r
 			other.ID = "f2"
-			_ = f.FlowStore.Save(ctx, other)
-			return f.FlowStore.Save(ctx, r)
+			_ = f.FlowStore.SaveFlow(ctx, other)
+			return f.FlowStore.SaveFlow(ctx, r)
 		}
 	}),
 	"data given are copied": brokenFlow(func(f *flowStore) {
 		given := map[string][]byte{}
 		f.create = func(ctx context.Context, r auth.FlowRecord) error {
 			given[r.ID] = r.Data
-			return f.FlowStore.Create(ctx, r)
+			return f.FlowStore.CreateFlow(ctx, r)
 		}
 		f.load = func(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-			r, err := f.FlowStore.Load(ctx, id, now)
+			r, err := f.FlowStore.LoadFlow(ctx, id, now)
 			r.Data = given[id]
 			return r, err
 		}
@@ -135,7 +135,7 @@ var brokenFlows = map[string]func() auth.FlowStore{
 			if r, ok := returned[id]; ok {
 				return r, nil
 			}
-			r, err := f.FlowStore.Load(ctx, id, now)
+			r, err := f.FlowStore.LoadFlow(ctx, id, now)
 			returned[id] = r
 			return r, err
 		}
@@ -152,24 +152,24 @@ var brokenFlows = map[string]func() auth.FlowStore{
 	}),
 	"a save prolongs": brokenFlow(func(f *flowStore) {
 		f.save = func(ctx context.Context, r auth.FlowRecord) error {
-			if old, err := f.FlowStore.Load(ctx, r.ID, start); err == nil {
+			if old, err := f.FlowStore.LoadFlow(ctx, r.ID, start); err == nil {
 				r.ExpiresAt = old.ExpiresAt
 			}
-			return f.FlowStore.Save(ctx, r)
+			return f.FlowStore.SaveFlow(ctx, r)
 		}
 	}),
 	"ids are opaque": brokenFlow(func(f *flowStore) {
 		f.create = func(ctx context.Context, r auth.FlowRecord) error {
 			r.ID = fold(r.ID)
-			return f.FlowStore.Create(ctx, r)
+			return f.FlowStore.CreateFlow(ctx, r)
 		}
 		f.load = func(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-			return f.FlowStore.Load(ctx, fold(id), now)
+			return f.FlowStore.LoadFlow(ctx, fold(id), now)
 		}
 	}),
 	"a done context changes nothing": brokenFlow(func(f *flowStore) {
 		f.save = func(ctx context.Context, r auth.FlowRecord) error {
-			_ = f.FlowStore.Save(context.WithoutCancel(ctx), r)
+			_ = f.FlowStore.SaveFlow(context.WithoutCancel(ctx), r)
 			return ctx.Err()
 		}
 	}),

@@ -27,7 +27,7 @@ func TestAccountRulesCatch(t *testing.T) {
 }
 
 func TestFlowRulesCatch(t *testing.T) {
-	caught(t, flowRules, brokenFlows, func() auth.FlowStore { return memory.New().Flows() })
+	caught(t, flowRules, brokenFlows, func() auth.FlowStore { return memory.New() })
 }
 
 func TestCounterRulesCatch(t *testing.T) {
@@ -60,7 +60,7 @@ func caught[S any](t *testing.T, rules []rule[S], broken map[string]func() S, so
 func TestCheckReportsEveryBrokenRule(t *testing.T) {
 	require.NoError(t, CheckDirectory(t.Context(), func() (auth.Directory, error) { return memory.New(), nil }))
 	require.NoError(t, CheckAccounts(t.Context(), func() (Accounts, error) { return memory.New(), nil }))
-	require.NoError(t, CheckFlows(t.Context(), func() (auth.FlowStore, error) { return memory.New().Flows(), nil }))
+	require.NoError(t, CheckFlows(t.Context(), func() (auth.FlowStore, error) { return memory.New(), nil }))
 	require.NoError(t, CheckCounters(t.Context(), func() (auth.Counters, error) { return memory.New(), nil }))
 	require.NoError(t, CheckSessions(t.Context(), func() (session.Store, error) { return memory.New(), nil }))
 

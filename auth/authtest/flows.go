@@ -44,7 +44,7 @@ func saved(r auth.FlowRecord, data string) auth.FlowRecord {
 }
 
 func loads(ctx context.Context, p *probe, f auth.FlowStore, want auth.FlowRecord) {
-	got, err := f.Load(ctx, want.ID, want.ExpiresAt.Add(-tick))
+	got, err := f.LoadFlow(ctx, want.ID, want.ExpiresAt.Add(-tick))
 	p.ok("Load", err)
 	if len(got.Data) == 0 && len(want.Data) == 0 {
 		got.Data = want.Data // nil and empty are the same
@@ -53,7 +53,7 @@ func loads(ctx context.Context, p *probe, f auth.FlowStore, want auth.FlowRecord
 }
 
 func loadsNothing(ctx context.Context, p *probe, f auth.FlowStore, id string, now time.Time) {
-	_, err := f.Load(ctx, id, now)
+	_, err := f.LoadFlow(ctx, id, now)
 	p.is(fmt.Sprintf("Load(%q) at %s", id, now.Sub(start)), err, auth.ErrNotFound)
 }
 
@@ -69,9 +69,9 @@ var flowRules = []rule[auth.FlowStore]{
 		"created is loaded whole",
 		"a record comes back with every field as given, times in UTC to the millisecond",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
-			p.ok("Create", f.Create(ctx, record("f1")))
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
 			native := auth.FlowRecord{ID: "f2", Version: 1, Key: "k", TouchedAt: start, ExpiresAt: at(tick)}
-			p.ok("Create", f.Create(ctx, native))
+			p.ok("Create", f.CreateFlow(ctx, native))
 			loads(ctx, p, f, record("f1"))
 			loads(ctx, p, f, native)
 		},
@@ -80,10 +80,10 @@ var flowRules = []rule[auth.FlowStore]{
 		"an id is used once",
 		"a second record with the id is ErrTaken, and the first one stays as it is",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
-			p.ok("Create", f.Create(ctx, record("f1")))
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
 			other := saved(record("f1"), "other")
 			other.Version = 1
-			p.is("Create again", f.Create(ctx, other), auth.ErrTaken)
+			p.is("Create again", f.CreateFlow(ctx, other), auth.ErrTaken)
 			loads(ctx, p, f, record("f1"))
 		},
 	},
@@ -94,7 +94,7 @@ var flowRules = []rule[auth.FlowStore]{
 			records := make([]auth.FlowRecord, racers)
 			errs := race(racers, func(i int) error {
 				records[i] = saved(record("f1"), fmt.Sprint(i))
-				return f.Create(ctx, records[i])
+				return f.CreateFlow(ctx, records[i])
 			})
 			p.oneWon("Create", errs, auth.ErrTaken)
 			for i, err := range errs {
@@ -109,7 +109,7 @@ var flowRules = []rule[auth.FlowStore]{
 		"at the very moment of ExpiresAt there is no flow; a millisecond before, there is",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
 			r := record("f1")
-			p.ok("Create", f.Create(ctx, r))
+			p.ok("Create", f.CreateFlow(ctx, r))
 			loads(ctx, p, f, r)
 			loadsNothing(ctx, p, f, "f1", r.ExpiresAt)
 			loadsNothing(ctx, p, f, "f1", r.ExpiresAt.Add(time.Hour))
@@ -120,12 +120,12 @@ var flowRules = []rule[auth.FlowStore]{
 		"nothing of the earlier record is left, neither a field nor the tail of longer data",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
 			first := record("f1")
-			p.ok("Create", f.Create(ctx, first))
+			p.ok("Create", f.CreateFlow(ctx, first))
 			second := saved(first, "short")
-			p.ok("Save", f.Save(ctx, second))
+			p.ok("Save", f.SaveFlow(ctx, second))
 			loads(ctx, p, f, second)
 			third := auth.FlowRecord{ID: "f1", Version: 3, TouchedAt: start, ExpiresAt: at(time.Minute)}
-			p.ok("Save", f.Save(ctx, third))
+			p.ok("Save", f.SaveFlow(ctx, third))
 			loads(ctx, p, f, third)
 		},
 	},
@@ -134,12 +134,12 @@ var flowRules = []rule[auth.FlowStore]{
 		"unless the stored version is the one before it is ErrStale and nothing changes: a step taken twice is taken once",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
 			second := saved(record("f1"), "second")
-			p.ok("Create", f.Create(ctx, record("f1")))
-			p.ok("Save", f.Save(ctx, second))
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
+			p.ok("Save", f.SaveFlow(ctx, second))
 			for _, version := range []uint64{0, 1, 2, 4, 1 << 40} {
 				r := saved(second, "other")
 				r.Version = version
-				p.is(fmt.Sprintf("Save of version %d over 2", version), f.Save(ctx, r), auth.ErrStale)
+				p.is(fmt.Sprintf("Save of version %d over 2", version), f.SaveFlow(ctx, r), auth.ErrStale)
 			}
 			loads(ctx, p, f, second)
 		},
@@ -148,8 +148,8 @@ var flowRules = []rule[auth.FlowStore]{
 		"one save wins",
 		"of saves made at once of one version one happens",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
-			p.ok("Create", f.Create(ctx, record("f1")))
-			errs := race(racers, func(i int) error { return f.Save(ctx, saved(record("f1"), fmt.Sprint(i))) })
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
+			errs := race(racers, func(i int) error { return f.SaveFlow(ctx, saved(record("f1"), fmt.Sprint(i))) })
 			p.oneWon("Save", errs, auth.ErrStale)
 			for i, err := range errs {
 				if err == nil {
@@ -165,7 +165,7 @@ var flowRules = []rule[auth.FlowStore]{
 			for _, version := range []uint64{0, 1, 2} {
 				r := record("f1")
 				r.Version = version
-				p.is("Save", f.Save(ctx, r), auth.ErrStale)
+				p.is("Save", f.SaveFlow(ctx, r), auth.ErrStale)
 			}
 			loadsNothing(ctx, p, f, "f1", start)
 		},
@@ -174,9 +174,9 @@ var flowRules = []rule[auth.FlowStore]{
 		"flows are apart",
 		"saving one flow leaves the others as they are",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
-			p.ok("Create", f.Create(ctx, record("f1")))
-			p.ok("Create", f.Create(ctx, record("f2")))
-			p.ok("Save", f.Save(ctx, saved(record("f1"), "x")))
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
+			p.ok("Create", f.CreateFlow(ctx, record("f2")))
+			p.ok("Save", f.SaveFlow(ctx, saved(record("f1"), "x")))
 			loads(ctx, p, f, saved(record("f1"), "x"))
 			loads(ctx, p, f, record("f2"))
 		},
@@ -186,11 +186,11 @@ var flowRules = []rule[auth.FlowStore]{
 		"a caller that goes on writing to the data it gave does not write into the store",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
 			r := record("f1")
-			p.ok("Create", f.Create(ctx, r))
+			p.ok("Create", f.CreateFlow(ctx, r))
 			clear(r.Data)
 			loads(ctx, p, f, record("f1"))
 			r = saved(record("f1"), "second")
-			p.ok("Save", f.Save(ctx, r))
+			p.ok("Save", f.SaveFlow(ctx, r))
 			clear(r.Data)
 			loads(ctx, p, f, saved(record("f1"), "second"))
 		},
@@ -199,8 +199,8 @@ var flowRules = []rule[auth.FlowStore]{
 		"data returned are copied",
 		"a caller that writes to the data it got does not write into the store",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
-			p.ok("Create", f.Create(ctx, record("f1")))
-			got, err := f.Load(ctx, "f1", start)
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
+			got, err := f.LoadFlow(ctx, "f1", start)
 			p.ok("Load", err)
 			clear(got.Data)
 			loads(ctx, p, f, record("f1"))
@@ -213,7 +213,7 @@ var flowRules = []rule[auth.FlowStore]{
 			for i := range 5 {
 				r := record(fmt.Sprintf("f%d", i))
 				r.ExpiresAt = at(time.Duration(i) * tick)
-				p.ok("Create", f.Create(ctx, r))
+				p.ok("Create", f.CreateFlow(ctx, r))
 			}
 			n, err := f.SweepFlows(ctx, at(2*tick), 100)
 			p.ok("SweepFlows", err)
@@ -221,7 +221,7 @@ var flowRules = []rule[auth.FlowStore]{
 			for i := range 5 {
 				if id := fmt.Sprintf("f%d", i); i <= 2 {
 					loadsNothing(ctx, p, f, id, start.Add(-time.Hour))
-				} else if _, err := f.Load(ctx, id, at(2*tick)); err != nil {
+				} else if _, err := f.LoadFlow(ctx, id, at(2*tick)); err != nil {
 					p.failf("Load of a live flow after the sweep: %v", err)
 				}
 			}
@@ -232,7 +232,7 @@ var flowRules = []rule[auth.FlowStore]{
 		"a sweep deletes at most limit flows, and another one deletes the rest",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
 			for i := range 5 {
-				p.ok("Create", f.Create(ctx, record(fmt.Sprintf("f%d", i))))
+				p.ok("Create", f.CreateFlow(ctx, record(fmt.Sprintf("f%d", i))))
 			}
 			for _, step := range []struct{ limit, want int }{{0, 0}, {2, 2}, {2, 2}, {2, 1}, {2, 0}} {
 				n, err := f.SweepFlows(ctx, at(time.Hour), step.limit)
@@ -246,8 +246,8 @@ var flowRules = []rule[auth.FlowStore]{
 		"a saved flow lives until its new ExpiresAt, for Load and for the sweep",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
 			second := saved(record("f1"), "x")
-			p.ok("Create", f.Create(ctx, record("f1")))
-			p.ok("Save", f.Save(ctx, second))
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
+			p.ok("Save", f.SaveFlow(ctx, second))
 			n, err := f.SweepFlows(ctx, second.ExpiresAt.Add(-tick), 100)
 			p.ok("SweepFlows", err)
 			equal(p, "swept", n, 0)
@@ -261,11 +261,11 @@ var flowRules = []rule[auth.FlowStore]{
 			stored := map[string]auth.FlowRecord{}
 			for _, id := range oddStrings() {
 				r := saved(record(id), id)
-				if err := f.Create(ctx, r); err != nil {
+				if err := f.CreateFlow(ctx, r); err != nil {
 					if !mayRefuse(id) {
 						p.failf("Create %q: %v", id, err)
 					}
-					_, err := f.Load(ctx, id, start)
+					_, err := f.LoadFlow(ctx, id, start)
 					p.fails("Load of a refused one", err)
 					continue
 				}
@@ -280,12 +280,12 @@ var flowRules = []rule[auth.FlowStore]{
 		"a done context changes nothing",
 		"with a context that is done every method returns an error and leaves the store as it was",
 		func(ctx context.Context, p *probe, f auth.FlowStore) {
-			p.ok("Create", f.Create(ctx, record("f1")))
+			p.ok("Create", f.CreateFlow(ctx, record("f1")))
 			done := cancelled(ctx)
-			_, load := f.Load(done, "f1", start)
+			_, load := f.LoadFlow(done, "f1", start)
 			_, sweep := f.SweepFlows(done, at(time.Hour), 100)
 			for what, err := range map[string]error{
-				"Load": load, "SweepFlows": sweep, "Create": f.Create(done, record("f2")), "Save": f.Save(done, saved(record("f1"), "x")),
+				"Load": load, "SweepFlows": sweep, "Create": f.CreateFlow(done, record("f2")), "Save": f.SaveFlow(done, saved(record("f1"), "x")),
 			} {
 				p.fails(what, err)
 				if errors.Is(err, auth.ErrNotFound) || errors.Is(err, auth.ErrStale) {

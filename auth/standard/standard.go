@@ -119,7 +119,7 @@ func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
 		return nil, err
 	}
 	config := auth.Config{
-		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store.Flows(), Counters: store,
+		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store, Counters: store,
 		Passwords: hasher, Sessions: sessions, Devices: devices, Logger: c.Logger,
 	}
 	if c.Service != nil {

@@ -55,7 +55,7 @@ func site(origin string, logger *slog.Logger) (*auth.Service, http.Handler, erro
 	}
 	// The service runs the login machine over all of it. Whatever it decides is logged, and no secret is.
 	service, err := auth.New(auth.Config{
-		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store.Flows(), Counters: store,
+		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store, Counters: store,
 		Passwords: passwords, Sessions: sessions, Devices: devices, Logger: logger,
 	})
 	if err != nil {

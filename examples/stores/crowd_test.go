@@ -60,11 +60,11 @@ func signInOnce(t *testing.T, s *sqlstore.Store, account string, round int) erro
 		return err
 	}
 	record := auth.FlowRecord{ID: id, Version: 1, Data: []byte("facts"), ExpiresAt: noon.Add(time.Hour)}
-	if err := s.Flows().Create(ctx, record); err != nil {
+	if err := s.CreateFlow(ctx, record); err != nil {
 		return err
 	}
 	record.Version++
-	if err := s.Flows().Save(ctx, record); err != nil {
+	if err := s.SaveFlow(ctx, record); err != nil {
 		return err
 	}
 	standing := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 1, Session: 1}}

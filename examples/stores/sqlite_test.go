@@ -36,7 +36,7 @@ func TestSQLiteAccounts(t *testing.T) {
 }
 
 func TestSQLiteFlows(t *testing.T) {
-	authtest.RunFlows(t, func(t *testing.T) auth.FlowStore { return newSQLite(t).Flows() })
+	authtest.RunFlows(t, func(t *testing.T) auth.FlowStore { return newSQLite(t) })
 }
 
 func TestSQLiteCounters(t *testing.T) {

@@ -145,18 +145,18 @@ func (t *two) SweepSessions(ctx context.Context, now time.Time, limit int) (int,
 // twoFlows is two as the store of flows.
 type twoFlows struct{ *two }
 
-func (t twoFlows) Create(ctx context.Context, r auth.FlowRecord) error {
-	return t.turn().Flows().Create(ctx, r)
+func (t twoFlows) CreateFlow(ctx context.Context, r auth.FlowRecord) error {
+	return t.turn().CreateFlow(ctx, r)
 }
 
-func (t twoFlows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
-	return t.turn().Flows().Load(ctx, id, now)
+func (t twoFlows) LoadFlow(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+	return t.turn().LoadFlow(ctx, id, now)
 }
 
-func (t twoFlows) Save(ctx context.Context, r auth.FlowRecord) error {
-	return t.turn().Flows().Save(ctx, r)
+func (t twoFlows) SaveFlow(ctx context.Context, r auth.FlowRecord) error {
+	return t.turn().SaveFlow(ctx, r)
 }
 
 func (t twoFlows) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
-	return t.turn().Flows().SweepFlows(ctx, now, limit)
+	return t.turn().SweepFlows(ctx, now, limit)
 }

@@ -9,35 +9,35 @@ import (
 	"github.com/cardea-auth/cardea/auth"
 )
 
-// flows implements auth.FlowStore. Records are copied in both directions: a caller that goes on writing to
+// flows are the records of auth.FlowStore. They are copied in both directions: a caller that goes on writing to
 // its Data must not write into the store.
 type flows struct {
 	mu   sync.RWMutex
 	byID map[string]auth.FlowRecord
 }
 
-// Create implements auth.FlowStore.
-func (f *flows) Create(ctx context.Context, r auth.FlowRecord) error {
+// CreateFlow implements auth.FlowStore.
+func (s *Store) CreateFlow(ctx context.Context, r auth.FlowRecord) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, taken := f.byID[r.ID]; taken {
+	s.flows.mu.Lock()
+	defer s.flows.mu.Unlock()
+	if _, taken := s.flows.byID[r.ID]; taken {
 		return auth.ErrTaken
 	}
-	f.byID[r.ID] = ownFlow(r)
+	s.flows.byID[r.ID] = ownFlow(r)
 	return nil
 }
 
-// Load implements auth.FlowStore.
-func (f *flows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+// LoadFlow implements auth.FlowStore.
+func (s *Store) LoadFlow(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
 	if err := ctx.Err(); err != nil {
 		return auth.FlowRecord{}, err
 	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	r, ok := f.byID[id]
+	s.flows.mu.RLock()
+	defer s.flows.mu.RUnlock()
+	r, ok := s.flows.byID[id]
 	if !ok || !r.ExpiresAt.After(now) {
 		return auth.FlowRecord{}, auth.ErrNotFound
 	}
@@ -45,35 +45,35 @@ func (f *flows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRe
 	return r, nil
 }
 
-// Save implements auth.FlowStore.
-func (f *flows) Save(ctx context.Context, r auth.FlowRecord) error {
+// SaveFlow implements auth.FlowStore.
+func (s *Store) SaveFlow(ctx context.Context, r auth.FlowRecord) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	stored, ok := f.byID[r.ID]
+	s.flows.mu.Lock()
+	defer s.flows.mu.Unlock()
+	stored, ok := s.flows.byID[r.ID]
 	if !ok || stored.Version+1 != r.Version {
 		return auth.ErrStale
 	}
-	f.byID[r.ID] = ownFlow(r)
+	s.flows.byID[r.ID] = ownFlow(r)
 	return nil
 }
 
 // SweepFlows implements auth.FlowStore.
-func (f *flows) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
+func (s *Store) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	s.flows.mu.Lock()
+	defer s.flows.mu.Unlock()
 	swept := 0
-	for id, r := range f.byID {
+	for id, r := range s.flows.byID {
 		if swept >= limit {
 			break
 		}
 		if !r.ExpiresAt.After(now) {
-			delete(f.byID, id)
+			delete(s.flows.byID, id)
 			swept++
 		}
 	}

@@ -2,13 +2,12 @@
 // demonstrations and programs whose sign-ins may be lost when they end.
 //
 // Start with New. The Store is the host's list of people (auth.Directory), what the library keeps of them
-// (auth.AccountStore, auth.PasswordStore), the counters of attempts (auth.Counters) and the sessions
-// (session.Store). Flows gives the same store as auth.FlowStore, whose Create is another one than the
-// directory's:
+// (auth.AccountStore, auth.PasswordStore), their flows (auth.FlowStore), the counters of attempts
+// (auth.Counters) and the sessions (session.Store):
 //
 //	store := memory.New()
 //	cfg := auth.Config{
-//		Directory: store, Accounts: store, PasswordStore: store, Counters: store, Flows: store.Flows(),
+//		Directory: store, Accounts: store, PasswordStore: store, Counters: store, Flows: store,
 //		// …
 //	}
 //
@@ -43,7 +42,7 @@ var (
 	_ auth.PasswordStore = (*Store)(nil)
 	_ auth.Counters      = (*Store)(nil)
 	_ session.Store      = (*Store)(nil)
-	_ auth.FlowStore     = (*flows)(nil)
+	_ auth.FlowStore     = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -57,9 +56,6 @@ func New() *Store {
 	s.sessions.init()
 	return s
 }
-
-// Flows returns the store of flows. It is the same store: every call returns the same value.
-func (s *Store) Flows() auth.FlowStore { return &s.flows }
 
 // people are the directory and what is kept of each account, under one lock: Delete ends both in one act.
 type people struct {

@@ -18,7 +18,7 @@ func TestAccounts(t *testing.T) {
 }
 
 func TestFlows(t *testing.T) {
-	authtest.RunFlows(t, func(*testing.T) auth.FlowStore { return memory.New().Flows() })
+	authtest.RunFlows(t, func(*testing.T) auth.FlowStore { return memory.New() })
 }
 
 func TestCounters(t *testing.T) {

@@ -8,12 +8,9 @@ import (
 	"github.com/cardea-auth/cardea/auth"
 )
 
-// flows is the Store as auth.FlowStore.
-type flows struct{ s *Store }
-
-// Create implements auth.FlowStore.
-func (f flows) Create(ctx context.Context, r auth.FlowRecord) error {
-	rows, err := f.s.exec(ctx, `INSERT INTO cardea_flows (id, version, key_name, browser, data, touched_at, expires_at)
+// CreateFlow implements auth.FlowStore.
+func (s *Store) CreateFlow(ctx context.Context, r auth.FlowRecord) error {
+	rows, err := s.exec(ctx, `INSERT INTO cardea_flows (id, version, key_name, browser, data, touched_at, expires_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		r.ID, r.Version, r.Key, r.Browser[:], blob(r.Data), micros(r.TouchedAt), micros(r.ExpiresAt))
 	if err == nil && rows == 0 {
@@ -22,12 +19,12 @@ func (f flows) Create(ctx context.Context, r auth.FlowRecord) error {
 	return fault("create flow", err)
 }
 
-// Load implements auth.FlowStore.
-func (f flows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
+// LoadFlow implements auth.FlowStore.
+func (s *Store) LoadFlow(ctx context.Context, id string, now time.Time) (auth.FlowRecord, error) {
 	r := auth.FlowRecord{ID: id}
 	var browser []byte
 	var touched, expires int64
-	err := f.s.row(ctx, `SELECT version, key_name, browser, data, touched_at, expires_at
+	err := s.row(ctx, `SELECT version, key_name, browser, data, touched_at, expires_at
 		FROM cardea_flows WHERE id = ? AND expires_at > ?`, id, micros(now)).
 		Scan(&r.Version, &r.Key, &browser, &r.Data, &touched, &expires)
 	if err == nil {
@@ -40,9 +37,9 @@ func (f flows) Load(ctx context.Context, id string, now time.Time) (auth.FlowRec
 	return r, nil
 }
 
-// Save implements auth.FlowStore.
-func (f flows) Save(ctx context.Context, r auth.FlowRecord) error {
-	rows, err := f.s.exec(ctx, `UPDATE cardea_flows
+// SaveFlow implements auth.FlowStore.
+func (s *Store) SaveFlow(ctx context.Context, r auth.FlowRecord) error {
+	rows, err := s.exec(ctx, `UPDATE cardea_flows
 		SET version = ?, key_name = ?, browser = ?, data = ?, touched_at = ?, expires_at = ?
 		WHERE id = ? AND version + 1 = ?`,
 		r.Version, r.Key, r.Browser[:], blob(r.Data), micros(r.TouchedAt), micros(r.ExpiresAt), r.ID, r.Version)
@@ -53,8 +50,8 @@ func (f flows) Save(ctx context.Context, r auth.FlowRecord) error {
 }
 
 // SweepFlows implements auth.FlowStore.
-func (f flows) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
-	rows, err := f.s.exec(ctx, `DELETE FROM cardea_flows WHERE id IN
+func (s *Store) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
+	rows, err := s.exec(ctx, `DELETE FROM cardea_flows WHERE id IN
 		(SELECT id FROM cardea_flows WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, micros(now), max(limit, 0))
 	return int(rows), fault("sweep flows", err)
 }

@@ -52,7 +52,7 @@ var (
 	_ auth.PasswordStore = (*Store)(nil)
 	_ auth.Counters      = (*Store)(nil)
 	_ session.Store      = (*Store)(nil)
-	_ auth.FlowStore     = flows{}
+	_ auth.FlowStore     = (*Store)(nil)
 )
 
 // Options go with OpenSQLite and New. The zero value is good.
@@ -103,9 +103,6 @@ func (s *Store) Close() error {
 	}
 	return err
 }
-
-// Flows returns the Store as the store of flows.
-func (s *Store) Flows() auth.FlowStore { return flows{s} }
 
 // micros is how times are kept: microseconds since 1970, which the zero time survives. What is lost is
 // lost downwards, so that things expire early rather than late.
