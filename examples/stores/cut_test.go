@@ -152,6 +152,7 @@ func TestCut(t *testing.T) {
 
 // run runs the act on a copy of the file, cut off as told, and returns what was in the database, what the
 // act returned and what is in the database then.
+//
 //lint:ignore ST1008 what stands between before and after is the act, and its error
 func run(t *testing.T, used string, act func(ctx context.Context, s *sqlstore.Store) error, c cut) (before string, err error, after string) {
 	t.Helper()
