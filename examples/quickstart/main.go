@@ -33,7 +33,7 @@ func main() {
 	mux.Handle("/.well-known/", site)
 	mux.Handle("/", site.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, _ := authhttp.SessionFrom(r.Context())
-		w.Write([]byte("Only you see this, " + session.Account + ". Your account is at /auth/account."))
+		w.Write([]byte("Only you see this. You are " + session.Account + "; see /auth/account."))
 	})))
 	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())
