@@ -49,6 +49,12 @@ type Config struct {
 	// Params are the cost of new hashes. Zero means 46 MiB, one pass, one lane.
 	Params Params
 
+	// Keys are the pepper: new hashes are under the current one, stored ones are read with the one that they
+	// name, and those without a pepper go on matching. A hash whose key is not there is an error of Verify: a
+	// server without any keys cannot read what another peppers already, so the first key comes to all servers
+	// at once. The zero value hashes passwords alone.
+	Keys auth.Keys
+
 	// Memory bounds the memory of all hashes in flight, in bytes. Zero means 256 MiB. KnownShare percent of
 	// it, 1 to 75, are kept for known devices; zero means 25. Both parts must hold at least one hash.
 	// Stored hashes that need more than the part for unknown callers are not computed.

@@ -1,6 +1,10 @@
 package password
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cardea-auth/cardea/auth"
+)
 
 // NewWithDerive is New with another function in the place of argon2.IDKey.
 func NewWithDerive(c Config, derive func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte) (*Hasher, error) {
@@ -48,4 +52,13 @@ func Reformat(encoded string) (string, error) {
 		return "", err
 	}
 	return s.(argon2id).String(), nil
+}
+
+// Repepper reads a peppered hash and writes it again.
+func Repepper(encoded string, keys auth.Keys) (string, error) {
+	s, err := parsePeppered(encoded, limits{memory: maxMemory}, nil, keys.Derive("password pepper"))
+	if err != nil {
+		return "", err
+	}
+	return s.(peppered).String(), nil
 }

@@ -44,6 +44,9 @@ var errFormat = errors.New("unknown format")
 
 // read returns the stored hash.
 func (h *Hasher) read(encoded string) (stored, error) {
+	if strings.HasPrefix(encoded, pepperPrefix) {
+		return parsePeppered(encoded, h.limits, h.derive, h.pepper)
+	}
 	for _, f := range formats {
 		if strings.HasPrefix(encoded, f.prefix) {
 			return f.parse(encoded, h.limits, h.derive)
@@ -62,7 +65,7 @@ func (h *Hasher) newDecoy() (stored, error) {
 }
 
 // Verify compares password with an encoded hash. Upgrade says that it matches and that a new hash would be
-// stronger. An empty hash is answered like a wrong password, after the work of a new hash; so is a password
+// stronger, or under a newer key. An empty hash is answered like a wrong password, after the work of a new hash; so is a password
 // that is empty, malformed or too long. A hash that cannot be read, or that costs more than the limits allow, is
 // an error and takes that work too. At the limit of the gate the error is a *auth.DeniedError (Busy); when
 // ctx ends before its turn, it wraps the cause.
@@ -91,7 +94,7 @@ func (h *Hasher) Verify(ctx context.Context, hash string, password auth.Secret, 
 		h.derive([]byte(text), make([]byte, saltSize), rest.Passes, rest.Memory, rest.Lanes, tagSize)
 	}
 	match = same && exists && problem == "" && err == nil
-	return match, match && target.weakerThan(h.params), err
+	return match, match && h.due(target), err
 }
 
 // missing returns the work that a new hash takes beyond the stored one, nothing if there is none. Without
@@ -106,7 +109,8 @@ func (h *Hasher) missing(target stored) Params {
 	return p
 }
 
-// Hash returns the PHC string of a password, with a salt of its own. It does not judge the password, but
+// Hash returns the encoded hash of a password, with a salt of its own: a PHC string, after the name of the
+// current key if there are Config.Keys. It does not judge the password, but
 // refuses what Verify could never match: a *auth.DeniedError (PasswordRejected) for one that is empty,
 // malformed or too long. At the limit of the gate it is a *auth.DeniedError (Busy).
 func (h *Hasher) Hash(ctx context.Context, password auth.Secret, known bool) (string, error) {
@@ -124,6 +128,10 @@ func (h *Hasher) Hash(ctx context.Context, password auth.Secret, known bool) (st
 	}
 	defer h.gate.leave(place)
 	p := h.params
-	tag := h.derive([]byte(text), salt, p.Passes, p.Memory, p.Lanes, tagSize)
-	return argon2id{Params: p, salt: salt, tag: tag}.String(), nil
+	sealed, key := h.seal(text)
+	hash := argon2id{Params: p, salt: salt, tag: h.derive(sealed, salt, p.Passes, p.Memory, p.Lanes, tagSize)}
+	if key == "" {
+		return hash.String(), nil
+	}
+	return peppered{argon2id: hash, key: key}.String(), nil
 }

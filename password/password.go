@@ -7,6 +7,11 @@
 // parameters may be raised at any time: old hashes go on matching, and Verify says which are due for a
 // stronger one.
 //
+// With Config.Keys, a password is first put through HMAC-SHA-256 under a key that is not in the database (a
+// pepper), and its hash begins with the key's name: "$pepper$2026$argon2id$v=19$…". To rotate, first add the
+// new key behind the current one on every server, then put it in front; hashes move to it as people sign in.
+// The old key may go once no hash begins with its name. Whoever loses the keys loses all passwords.
+//
 // Every hash first passes a gate that bounds the memory of all hashes in flight, those of unknown accounts
 // included. Who does not get through waits in line, and past the end of the line is told that the server is
 // busy (ASVS 15.2.2). A part of the memory is kept for browsers that completed a sign-in before, so that a
@@ -42,6 +47,7 @@ type Hasher struct {
 	limits limits
 	gate   *gate
 	decoy  stored
+	pepper auth.DerivedKeys // of no key if passwords are hashed alone
 	random io.Reader
 	derive deriveFunc
 
@@ -80,6 +86,9 @@ func newHasher(c Config, derive deriveFunc) (*Hasher, error) {
 		breached:            c.Breached,
 		onFailure:           c.BreachFailure,
 		logger:              c.Logger,
+	}
+	if !c.Keys.IsZero() {
+		h.pepper = c.Keys.Derive("password pepper")
 	}
 	for _, entry := range c.Common {
 		h.common[fold(entry)] = true

@@ -17,6 +17,10 @@ func (h *Hasher) Report() auth.ReportSection {
 	if len(h.contextWords) > 0 {
 		words = strings.Join(h.contextWords, ", ")
 	}
+	pepper := "none"
+	if key := h.pepper.Current(); key != "" {
+		pepper = "HMAC-SHA-256 under the key " + key
+	}
 	return auth.ReportSection{Title: "Passwords", Rows: []auth.ReportRow{
 		{Name: "length, in code points", Value: fmt.Sprintf("%d to %d", h.minLength, h.maxLength), Note: "NIST SP 800-63B-4 §3.1.1.2 asks for 15"},
 		{Name: "length with a mandatory second factor", Value: fmt.Sprintf("%d to %d", h.minLengthWithFactor, h.maxLength), Note: "NIST asks for 8"},
@@ -24,5 +28,6 @@ func (h *Hasher) Report() auth.ReportSection {
 		{Name: "words of the context that are no password alone", Value: words},
 		{Name: "known from breaches", Value: breached},
 		{Name: "hash", Value: "Argon2id " + h.params.String(), Note: "ASVS 11.4.2"},
+		{Name: "pepper", Value: pepper, Note: "NIST SP 800-63B-4 §3.1.1.2"},
 	}}
 }

@@ -17,7 +17,7 @@ import (
 
 // LoadKeys reads master keys from a file and makes the file, with one new key, if it does not exist. Each line
 // is a name and 64 hexadecimal digits; the first is current, the others only read what they made. To rotate,
-// put a new line in front. It refuses a file that others than its owner can read: whoever has the keys can
+// put a new line in front (with several servers: first behind the current one, on all of them). It refuses a file that others than its owner can read: whoever has the keys can
 // make cookies and, with the database, guess passwords faster.
 func LoadKeys(path string) (auth.Keys, error) {
 	text, err := os.ReadFile(path)

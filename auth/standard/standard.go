@@ -21,9 +21,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -47,7 +49,8 @@ type Config struct {
 	// owner alone.
 	Database string
 	// KeyFile is the path of the file with the master keys; see LoadKeys. Empty means Database with
-	// ".key" appended. It belongs on another disk than the database's backups.
+	// ".key" appended. They pepper the passwords, so keep a copy of the file, apart from the copies of the
+	// database: whoever loses it loses all passwords.
 	KeyFile string
 	// TrustedProxies are the addresses of the reverse proxies whose X-Forwarded-For counts.
 	TrustedProxies []netip.Prefix
@@ -77,7 +80,7 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	keys, err := LoadKeys(cmp.Or(c.KeyFile, c.Database+".key"))
+	keys, err := c.keys()
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +93,18 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return site, nil
+}
+
+// keys reads the master keys. It makes them only together with the database: a new key beside an old database
+// could verify none of its passwords, and would hide that the old one is lost.
+func (c Config) keys() (auth.Keys, error) {
+	path := cmp.Or(c.KeyFile, c.Database+".key")
+	_, databaseErr := os.Stat(c.Database) // first: another process may be making both, the keys before the database
+	_, keyErr := os.Stat(path)
+	if errors.Is(keyErr, fs.ErrNotExist) && databaseErr == nil {
+		return auth.Keys{}, fmt.Errorf("standard: the database %s is there and its keys %s are not; bring them back, for without them no password can be verified", c.Database, path)
+	}
+	return LoadKeys(path)
 }
 
 func (c Config) check() error {
@@ -112,6 +127,9 @@ func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
 	c.Passwords.Logger = cmp.Or(c.Passwords.Logger, c.Logger)
 	c.Sessions.Logger = cmp.Or(c.Sessions.Logger, c.Logger)
 	c.Sessions.Store = store
+	if c.Passwords.Keys.IsZero() {
+		c.Passwords.Keys = keys
+	}
 	hasher, passwordErr := password.New(c.Passwords)
 	sessions, sessionErr := session.New(c.Sessions)
 	devices, deviceErr := session.NewDevices(session.DevicesConfig{Keys: keys})

@@ -92,3 +92,14 @@ func TestKeyFileMadeByManyAtOnce(t *testing.T) {
 		require.Equal(t, sums[0], sum, "all processes use the one key that is in the file")
 	}
 }
+
+// With a new key every sign-in would fail, and nobody would look for the old one.
+func TestNoNewKeysForAnOldDatabase(t *testing.T) {
+	c := standard.Config{
+		Origin: "http://localhost:8080", Product: "Test", Driver: "none", Database: filepath.Join(t.TempDir(), "app.db"),
+	}
+	require.NoError(t, os.WriteFile(c.Database, nil, 0o600))
+	_, err := standard.Open(t.Context(), c)
+	require.ErrorContains(t, err, "app.db.key are not")
+	require.NoFileExists(t, c.Database+".key")
+}

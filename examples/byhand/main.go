@@ -36,7 +36,7 @@ func main() {
 // site puts the parts together. Each New reports everything that is wrong with its part at once.
 func site(origin string, logger *slog.Logger) (*auth.Service, http.Handler, error) {
 	// One master key, from which every purpose derives its own. A real site keeps it beside the database, in
-	// a file or a secret store (standard.LoadKeys reads one): with a new key all open flows and known devices are lost.
+	// a file or a secret store (standard.LoadKeys reads one): without it no password can be verified any more.
 	master := auth.Key{ID: "k1"}
 	rand.Read(master.Bytes[:]) // never fails
 	keys, err := auth.NewKeys(master)
@@ -46,7 +46,7 @@ func site(origin string, logger *slog.Logger) (*auth.Service, http.Handler, erro
 	// One store for all ports. A host with its own table of people passes that as Directory instead.
 	store := memory.New()
 	// Hashing is bounded by memory, and words that strangers would try here first are refused as passwords.
-	passwords, hasherErr := password.New(password.Config{ContextWords: []string{"Byhand"}, Logger: logger})
+	passwords, hasherErr := password.New(password.Config{Keys: keys, ContextWords: []string{"Byhand"}, Logger: logger})
 	// Sessions and known devices: the first are in the store, the second in a signed cookie.
 	sessions, sessionErr := session.New(session.Config{Store: store, Logger: logger})
 	devices, deviceErr := session.NewDevices(session.DevicesConfig{Keys: keys})
