@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"log/slog"
 )
 
@@ -97,22 +99,29 @@ func (k Keys) GoString() string { return k.String() }
 // Derive returns the keys for one purpose, such as "flow handle". It panics without a key.
 func (k Keys) Derive(purpose string) DerivedKeys {
 	list := **k.p
-	keys := make(map[string][]byte, len(list))
+	keys := make(map[string]hash.Cloner, len(list))
 	for _, master := range list {
 		key, err := hkdf.Key(sha256.New, master.Bytes[:], nil, "cardea "+purpose, 32)
 		if err != nil {
 			panic("auth: derive key: " + err.Error()) // only for a length that is out of range
 		}
-		keys[master.ID] = key
+		keys[master.ID] = keyed(key)
 	}
-	return DerivedKeys{k.String(), list[0].ID, func(id string) []byte { return keys[id] }}
+	return DerivedKeys{k.String(), list[0].ID, func(id string) hash.Cloner { return keys[id] }}
 }
 
 // DerivedKeys are the keys of one purpose. They are safe for concurrent use. The zero value has no key.
 type DerivedKeys struct {
 	names   string // as they are printed
 	current string
-	secret  func(id string) []byte // nil for an unknown one; fmt does not look into functions either
+	keyed   func(id string) hash.Cloner // nil for an unknown one; fmt does not look into functions either
+}
+
+// keyed returns the HMAC that is cloned for each use: the key is worked in once, which is half of the work.
+func keyed(key []byte) hash.Cloner {
+	h := hmac.New(sha256.New, key)
+	h.Reset() // also lets the clones share what the key makes
+	return h.(hash.Cloner)
 }
 
 // String returns the keys' names only.
@@ -127,21 +136,23 @@ func (d DerivedKeys) Current() string { return d.current }
 // MAC returns the HMAC-SHA-256 of parts under the named key; ok is false if there is no such key. Each part
 // is preceded by its length, so that no two lists of parts give the same input.
 func (d DerivedKeys) MAC(key string, parts ...string) (sum [32]byte, ok bool) {
-	if d.secret == nil {
+	if d.keyed == nil {
 		return sum, false
 	}
-	secret := d.secret(key)
-	if secret == nil {
+	base := d.keyed(key)
+	if base == nil {
 		return sum, false
 	}
-	h := hmac.New(sha256.New, secret)
-	var length [4]byte
+	h, err := base.Clone()
+	if err != nil {
+		return sum, false // no hash of the standard library does that
+	}
+	var buffer [192]byte // of most inputs; longer ones grow it
+	text := buffer[:0]
 	for _, p := range parts {
-		n := len(p)
-		length = [4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
-		h.Write(length[:])
-		h.Write([]byte(p))
+		text = append(binary.BigEndian.AppendUint32(text, uint32(len(p))), p...)
 	}
+	h.Write(text)
 	h.Sum(sum[:0])
 	return sum, true
 }
