@@ -21,9 +21,10 @@ type AuditEvent struct {
 	Session   string    // the session that acted or came into being
 	Method    string    // of the proof or the change
 	Reason    string    // of a refusal
+	Client    string    // "browser" or "native"; empty outside a flow
 	Prefix    string    // of the client's address
 	UserAgent string    // at most 256 bytes, without control characters
-	Known     bool      // the browser completed a sign-in to the account before
+	Known     bool      // the browser or native client completed a sign-in to the account before
 }
 
 // Keys of the log records and of AuditEvent's fields. They are stable.
@@ -35,6 +36,7 @@ const (
 	logSession = "session_id"
 	logMethod  = "method"
 	logReason  = "reason"
+	logClient  = "client"
 	logPrefix  = "prefix"
 	logAgent   = "user_agent"
 )
@@ -59,7 +61,7 @@ func (e AuditEvent) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String(logEvent, e.What)}
 	for _, a := range [...]struct{ key, value string }{
 		{logGoal, e.Goal}, {logFlow, e.FlowID}, {logAccount, e.Account}, {logSession, e.Session},
-		{logMethod, e.Method}, {logReason, e.Reason}, {logPrefix, e.Prefix}, {logAgent, e.UserAgent},
+		{logMethod, e.Method}, {logReason, e.Reason}, {logClient, e.Client}, {logPrefix, e.Prefix}, {logAgent, e.UserAgent},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.key, a.value))

@@ -15,7 +15,7 @@ import (
 
 // logKeys is all that a record may hold.
 var logKeys = []string{
-	"time", "level", "msg", "event", "goal", "flow_id", "account_id", "session_id", "method", "reason", "prefix",
+	"time", "level", "msg", "event", "goal", "flow_id", "account_id", "session_id", "method", "reason", "client", "prefix",
 	"user_agent", "where", "error",
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth/flow"
@@ -9,12 +10,45 @@ import (
 
 // Client is who calls, as the transport saw it.
 type Client struct {
-	Browser   Secret     // the flow cookie; zero only for a native client
-	Native    bool       // no cookies: the handle alone binds the flow
-	Device    Secret     // the device cookie; zero if there is none
+	Browser   Secret     // the flow cookie; zero for a native client, and only for one
+	Native    bool       // no cookies: the handle alone binds the flow, and tokens have their marks
+	Device    Secret     // the device cookie, or the native client's device token; zero if there is none
 	Session   Secret     // the token of the session that acts; zero if there is none
 	Address   netip.Addr // the client's address, through declared proxies only
 	UserAgent string
+}
+
+// The marks that native clients' tokens begin with. A mark is part of what is hashed, or signed, so it can be
+// neither put in front of a cookie's value nor taken off to make one: what was issued to a browser is worth
+// nothing in an Authorization header, and the other way round. Scanners for leaked secrets find the tokens by
+// their marks; a session token is its mark and 43 characters of A-Z, a-z, 0-9, "-" and "_".
+const (
+	NativeSessionMark = "cardea_st_"
+	NativeDeviceMark  = "cardea_dt_"
+)
+
+// owns reports whether the token was made for the client's transport.
+func (c Client) owns(token Secret, mark string) bool {
+	return strings.HasPrefix(token.Reveal(), mark) == c.Native
+}
+
+// own returns the client without tokens that were made for the other transport: to it they do not exist.
+func (c Client) own() Client {
+	if !c.owns(c.Session, NativeSessionMark) {
+		c.Session = Secret{}
+	}
+	if !c.owns(c.Device, NativeDeviceMark) {
+		c.Device = Secret{}
+	}
+	return c
+}
+
+// transport is how the client calls, for the audit.
+func (c Client) transport() string {
+	if c.Native {
+		return "native"
+	}
+	return "browser"
 }
 
 // BeginRequest begins a flow.
@@ -54,7 +88,7 @@ type Progress struct {
 	View      flow.View      // what may come next
 	ReturnTo  string         // where to go once the goal is reached
 	Session   *IssuedSession // the session, in the one answer that issues it
-	Device    Secret         // a new value for the device cookie; zero to leave it
+	Device    Secret         // a new value for the device cookie or the device token; zero to leave it
 	Repeated  bool           // the handle was one step old: this is a second look, nothing was done
 	ExpiresAt time.Time
 }

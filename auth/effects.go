@@ -216,12 +216,15 @@ func (j *job) issueSession(ctx context.Context, e flow.IssueSession) (flow.Event
 	case err != nil:
 		return nil, fmt.Errorf("auth: issue session: %w", err)
 	}
+	if !j.client.owns(issued.Token, NativeSessionMark) {
+		return nil, errors.New("auth: issue session: the token is not one for the client's transport")
+	}
 	j.issued = &issued
 	j.endFormer(ctx)
 	return flow.SessionIssued{}, j.remember(ctx, e.Account)
 }
 
-// endFormer ends the session that this browser had before it signed in anew: its cookie is about to be
+// endFormer ends the session that this client had before it signed in anew: its token is about to be
 // overwritten, and a session that nobody holds must not stay in the list.
 func (j *job) endFormer(ctx context.Context) {
 	if j.flow.Goal != flow.SignIn || j.client.Session.IsZero() {
@@ -239,7 +242,14 @@ func (j *job) endFormer(ctx context.Context) {
 
 // remember makes this a known device of the account.
 func (j *job) remember(ctx context.Context, account string) error {
-	device, err := j.s.cfg.Devices.Remember(j.client.Device, account, j.now)
+	device := j.client.Device
+	if j.client.Native && device.IsZero() {
+		device = NewSecret(NativeDeviceMark) // asks for a token, not for a cookie
+	}
+	device, err := j.s.cfg.Devices.Remember(device, account, j.now)
+	if err == nil && !j.client.owns(device, NativeDeviceMark) {
+		err = errors.New("auth: the device token is not one for the client's transport")
+	}
 	if err != nil {
 		j.s.fault(ctx, "remember device", err) // the session stands; the device stays unknown
 		return nil
@@ -251,7 +261,7 @@ func (j *job) remember(ctx context.Context, account string) error {
 func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reason) {
 	e := AuditEvent{
 		What: what, Goal: j.flow.Goal.String(), FlowID: j.record.ID, Session: j.flow.Acting,
-		UserAgent: cleanAgent(j.client.UserAgent), Known: j.flow.Known,
+		Client: j.client.transport(), UserAgent: cleanAgent(j.client.UserAgent), Known: j.flow.Known,
 	}
 	if !j.flow.Subject.Decoy {
 		e.Account = j.flow.Subject.Account

@@ -42,10 +42,10 @@ func (s *Service) opens(r FlowRecord, version uint64, secret []byte) bool {
 }
 
 // bound reports whether the flow belongs to the browser. A native client's flow is bound by its handle
-// alone, and a browser's flow never is.
+// alone, and a browser's flow never is. Whoever claims to be both is neither.
 func bound(r FlowRecord, c Client) bool {
 	if r.Browser == ([32]byte{}) {
-		return c.Native
+		return c.Native && c.Browser.IsZero()
 	}
 	if c.Native || c.Browser.IsZero() {
 		return false

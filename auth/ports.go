@@ -141,7 +141,8 @@ type PasswordContext struct {
 // Sessions issues and checks sessions; package session has the implementation.
 type Sessions interface {
 	// Issue makes a session, and ends the one it replaces in the same act. It returns ErrStale if the
-	// account no longer stands as in the request, and ErrLimit.
+	// account no longer stands as in the request, and ErrLimit. The token begins with NativeSessionMark for
+	// a native client, and never for a browser; the mark is part of the text that is hashed.
 	Issue(ctx context.Context, r SessionRequest, now time.Time) (IssuedSession, error)
 	// Authenticate returns the live session of a token, or a *DeniedError (SessionRequired).
 	Authenticate(ctx context.Context, token Secret, now time.Time) (Session, error)
@@ -177,11 +178,13 @@ type SessionRequest struct {
 // Devices recognises browsers that completed a sign-in before; package session has the implementation.
 type Devices interface {
 	// Known reports whether the cookie says, and proves, that this browser completed a sign-in to the account.
+	// A native client's token stands for the cookie; it begins with NativeDeviceMark, which it proves too.
 	Known(cookie Secret, account string, now time.Time) bool
 	// Device returns an id of the device that the cookie belongs to, at most 64 bytes, empty if the cookie is
 	// absent or altered. Attempts of known devices are counted under it.
 	Device(cookie Secret) string
-	// Remember returns the cookie with the account added.
+	// Remember returns the cookie with the account added. For a cookie that begins with NativeDeviceMark, be
+	// it the mark alone, it returns a native client's token, and for no other.
 	Remember(cookie Secret, account string, now time.Time) (Secret, error)
 }
 

@@ -43,15 +43,19 @@ func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error
 }
 
 // Begin begins a flow and, if an identifier is given, takes its first step. It returns a *DeniedError
-// (TooManyAttempts, SessionRequired, NotOffered, AssuranceShort, AddressRejected, CookieRequired) or a fault.
+// (TooManyAttempts, SessionRequired, NotOffered, AssuranceShort, AddressRejected, CookieRequired,
+// MixedTransport) or a fault.
 func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 	if r.Client.Browser.IsZero() && !r.Client.Native {
 		return Progress{}, flow.Deny(flow.CookieRequired)
 	}
+	if !r.Client.Browser.IsZero() && r.Client.Native {
+		return Progress{}, flow.Deny(flow.MixedTransport)
+	}
 	if err := servable(r.Goal, r.Target); err != nil {
 		return Progress{}, err
 	}
-	j := &job{s: s, now: s.now(), client: r.Client, inputs: r.Inputs}
+	j := &job{s: s, now: s.now(), client: r.Client.own(), inputs: r.Inputs}
 	if err := j.admit(ctx); err != nil {
 		return Progress{}, err
 	}
@@ -81,7 +85,7 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 // View and does nothing. A *DeniedError says that nothing was done; if the flow is still there, the Progress
 // beside it shows what may be done (its FlowID is empty if not).
 func (s *Service) Continue(ctx context.Context, r ContinueRequest) (Progress, error) {
-	j := &job{s: s, now: s.now(), client: r.Client, inputs: r.Inputs}
+	j := &job{s: s, now: s.now(), client: r.Client.own(), inputs: r.Inputs}
 	repeated, err := j.open(ctx, r.Handle)
 	if err != nil {
 		return Progress{}, err
@@ -97,7 +101,7 @@ func (s *Service) Continue(ctx context.Context, r ContinueRequest) (Progress, er
 		return p, err
 	}
 	// Somebody took a step with the same handle at the same time, mostly the same person with a double click.
-	loser := &job{s: s, now: j.now, client: r.Client}
+	loser := &job{s: s, now: j.now, client: j.client}
 	if repeated, fault := loser.open(ctx, r.Handle); fault != nil || !repeated {
 		return Progress{}, err
 	}
@@ -105,12 +109,12 @@ func (s *Service) Continue(ctx context.Context, r ContinueRequest) (Progress, er
 }
 
 // Look returns where a flow stands, to the browser that began it, and changes nothing. To everyone else
-// the flow does not exist.
+// the flow does not exist. A native client has its answers, and nothing but their handles names its flow.
 func (s *Service) Look(ctx context.Context, flowID string, c Client) (Progress, error) {
-	j := &job{s: s, now: s.now(), client: c}
 	if c.Browser.IsZero() {
 		return Progress{}, flow.Deny(flow.CookieRequired)
 	}
+	j := &job{s: s, now: s.now(), client: c.own()}
 	if err := j.load(ctx, flowID); err != nil {
 		return Progress{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
@@ -15,6 +16,7 @@ import (
 const (
 	tokenBytes = 32
 	tokenChars = 43
+	markChars  = len(auth.NativeSessionMark)
 
 	// clockSkew is how far ahead another instance's clock may be. A session that was seen later than this
 	// is denied: a clock that was set back must not revive sessions that ended.
@@ -46,22 +48,30 @@ func (m *Manager) Authenticate(ctx context.Context, token auth.Secret, now time.
 	return sessionOf(&rec), nil
 }
 
-// hashToken returns the SHA-256 of a presented token. Decoding is strict, down to the two bits of the last
-// character that carry nothing, so that no two texts name one session; and what cannot be a token costs no
-// read of the store.
+// hashToken returns the SHA-256 of a presented token, mark and all. Decoding is strict, down to the two bits
+// of the last character that carry nothing, so that no two texts name one session; and what cannot be a token
+// costs no read of the store.
 func hashToken(token string) (hash [sha256.Size]byte, ok bool) {
-	if len(token) != tokenChars {
+	var text [markChars + tokenChars]byte
+	mark := 0
+	if isNative(token) {
+		mark = markChars
+	}
+	if len(token) != mark+tokenChars {
 		return hash, false
 	}
-	var text [tokenChars]byte
 	copy(text[:], token)
 	var raw [tokenBytes]byte
-	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], text[:])
+	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], text[mark:mark+tokenChars])
 	if err != nil || n != tokenBytes { // fewer if there are line ends, which the decoder skips
 		return hash, false
 	}
-	return sha256.Sum256(text[:]), true
+	return sha256.Sum256(text[:mark+tokenChars]), true
 }
+
+// isNative reports whether the token is a native client's. A browser's begins with the mark once in 2^60, and
+// is then too short for either.
+func isNative(token string) bool { return strings.HasPrefix(token, auth.NativeSessionMark) }
 
 // alive reports whether the session may be used now. The account's standing is asked at every request, so
 // that closing an account ends its sessions at once (ASVS 7.4.2).

@@ -20,6 +20,7 @@ const (
 	KnownFor = 365 * day
 
 	deviceVersion   = "1"
+	nativeVersion   = auth.NativeDeviceMark + deviceVersion
 	maxKnown        = 8   // accounts in one cookie; the one remembered first goes out
 	maxDeviceCookie = 512 // bytes; longer ones are not looked at
 	tagBytes        = 16
@@ -41,7 +42,9 @@ type DevicesConfig struct {
 // The cookie is fields joined by dots: the version, the name of the key, the device id, then for each
 // account the name of the tag's key, the day in days since 1970 and the tag, and last the MAC of all
 // before it. It has less than 512 bytes. Each tag names its own key, so that after a rotation the new key
-// signs a cookie whose older tags stay readable. Devices is safe for concurrent use; make it with NewDevices.
+// signs a cookie whose older tags stay readable. A native client's token is the same, but for the mark
+// auth.NativeDeviceMark in front of the version, where the MAC covers it. Devices is safe for concurrent use;
+// make it with NewDevices.
 type Devices struct {
 	keys   auth.DerivedKeys
 	random io.Reader
@@ -63,6 +66,7 @@ func NewDevices(cfg DevicesConfig) (*Devices, error) {
 
 // device is what a cookie says, the account remembered last first.
 type device struct {
+	version  string // tells a native client's token from a browser's cookie
 	id       string
 	accounts []knownAccount
 }
@@ -99,8 +103,8 @@ func (d *Devices) Device(cookie auth.Secret) string {
 }
 
 // Remember returns the cookie with the account added as of now. A cookie that is absent, altered or made
-// with a key that is gone is replaced by a new one. An error means that randomness failed or no account
-// was named.
+// with a key that is gone is replaced by a new one; if it began with auth.NativeDeviceMark, by a native
+// client's token. An error means that randomness failed or no account was named.
 func (d *Devices) Remember(cookie auth.Secret, account string, now time.Time) (auth.Secret, error) {
 	if account == "" {
 		return auth.Secret{}, errors.New("session: remember device: no account")
@@ -111,7 +115,10 @@ func (d *Devices) Remember(cookie auth.Secret, account string, now time.Time) (a
 		if err != nil {
 			return auth.Secret{}, fmt.Errorf("session: remember device: %w", err)
 		}
-		dev.id = id
+		dev.version, dev.id = deviceVersion, id
+		if strings.HasPrefix(cookie.Reveal(), auth.NativeDeviceMark) {
+			dev.version = nativeVersion
+		}
 	}
 	key := d.keys.Current()
 	tag, _ := d.tag(key, dev.id, account)
@@ -122,13 +129,13 @@ func (d *Devices) Remember(cookie auth.Secret, account string, now time.Time) (a
 			accounts = append(accounts, k)
 		}
 	}
-	return d.seal(device{dev.id, accounts}), nil
+	return d.seal(device{dev.version, dev.id, accounts}), nil
 }
 
 // seal writes the cookie under the current key.
 func (d *Devices) seal(dev device) auth.Secret {
 	key := d.keys.Current()
-	fields := []string{deviceVersion, key, dev.id}
+	fields := []string{dev.version, key, dev.id}
 	for _, k := range dev.accounts {
 		fields = append(fields, k.key, strconv.Itoa(k.day), k.tag)
 	}
@@ -151,10 +158,10 @@ func (d *Devices) open(cookie auth.Secret) (device, bool) {
 	if err != nil || len(text)-end-1 != base64.RawURLEncoding.EncodedLen(len(sum)) || len(fields) < 6 || len(fields)%3 != 0 {
 		return device{}, false
 	}
-	if fields[0] != deviceVersion || !d.keys.Check(fields[1], sum, "cookie", body) {
+	if fields[0] != deviceVersion && fields[0] != nativeVersion || !d.keys.Check(fields[1], sum, "cookie", body) {
 		return device{}, false
 	}
-	dev := device{id: fields[2]}
+	dev := device{version: fields[0], id: fields[2]}
 	for f := fields[3:]; len(f) > 0; f = f[3:] {
 		n, err := strconv.Atoi(f[1])
 		if err != nil {

@@ -38,7 +38,7 @@ func (m *Manager) Issue(ctx context.Context, r auth.SessionRequest, now time.Tim
 	if rec.ID, err = randomID(m.random); err != nil {
 		return auth.IssuedSession{}, fmt.Errorf("session: issue: %w", err)
 	}
-	token, err := auth.RandomSecret(m.random)
+	token, err := m.token(r.Client)
 	if err != nil {
 		return auth.IssuedSession{}, fmt.Errorf("session: issue: %w", err)
 	}
@@ -49,6 +49,15 @@ func (m *Manager) Issue(ctx context.Context, r auth.SessionRequest, now time.Tim
 		return auth.IssuedSession{}, fmt.Errorf("session: issue: %w", err)
 	}
 	return auth.IssuedSession{Session: sessionOf(&rec), Token: token}, nil
+}
+
+// token returns a new token for the client. A native client's has its mark in the text that is hashed.
+func (m *Manager) token(c auth.Client) (auth.Secret, error) {
+	token, err := auth.RandomSecret(m.random)
+	if err == nil && c.Native {
+		token = auth.NewSecret(auth.NativeSessionMark + token.Reveal())
+	}
+	return token, err
 }
 
 // review repeats what the login machine guarantees. A session is the one thing that a mistake elsewhere
@@ -71,14 +80,16 @@ func review(r auth.SessionRequest) error {
 }
 
 // replaced returns the session that the new one replaces, nil if there is none. It is looked up by the token
-// of the client that acts: nobody but its holder replaces a session, even where its public id is known. That
-// it still lives is checked again, and for good, by the act that replaces it.
+// of the client that acts: nobody but its holder replaces a session, even where its public id is known, and
+// nobody moves one from a browser to a native client or back. That it still lives is checked again, and for
+// good, by the act that replaces it.
 func (m *Manager) replaced(ctx context.Context, r auth.SessionRequest, now time.Time) (*Record, error) {
 	if r.Replaces == "" {
 		return nil, nil
 	}
-	hash, ok := hashToken(r.Client.Session.Reveal())
-	if !ok {
+	token := r.Client.Session.Reveal()
+	hash, ok := hashToken(token)
+	if !ok || isNative(token) != r.Client.Native {
 		return nil, auth.ErrStale
 	}
 	rec, standing, err := m.store.FindSession(ctx, hash)

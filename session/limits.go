@@ -123,5 +123,6 @@ func (m *Manager) Report() auth.ReportSection {
 		{Name: "kept signed in: ends without use", Value: span(l.Keep.Idle)},
 		{Name: "kept signed in: ends in all", Value: span(l.Keep.Absolute), Note: note(l.Keep)},
 		{Name: "sessions of one account", Value: most},
+		{Name: "token", Value: "256 random bits, kept as SHA-256", Note: "ASVS 7.2.3. A native client's begins with " + auth.NativeSessionMark + ", a browser's never does"},
 	}}
 }

@@ -159,8 +159,12 @@ func postSignOut(x *exchange) error {
 }
 
 // signedOut takes the session's cookie back, and the flow's too: nobody goes on with a form that the
-// person before them left open. The device stays known: that is for its next sign-in. (ASVS 14.3.1)
+// person before them left open. The device stays known: that is for its next sign-in. (ASVS 14.3.1) A native
+// client has nothing here that could be taken back.
 func (x *exchange) signedOut() error {
+	if x.native {
+		return x.writeJSON(http.StatusOK, struct{}{})
+	}
 	x.h.dropCookie(x.w, x.h.cookies.session)
 	x.h.dropCookie(x.w, x.h.cookies.flow)
 	if !x.h.cfg.KeepSiteData {

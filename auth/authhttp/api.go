@@ -11,8 +11,9 @@ import (
 
 // Fields of POST {prefix}/flow: those that begin a flow, and those that take a step in one.
 var (
-	beginNames    = []string{"goal", "identifier", "keep", "return_to", "level", "max_age", "enrol"}
-	continueNames = slices.Concat([]string{"flow", "action"}, inputNames)
+	clientNames   = []string{"client", "device_token"} // of both
+	beginNames    = slices.Concat([]string{"goal", "identifier", "keep", "return_to", "level", "max_age", "enrol"}, clientNames)
+	continueNames = slices.Concat([]string{"flow", "action"}, inputNames, clientNames)
 )
 
 // progressBody is where a flow stands: the View, and what its next step needs.
@@ -24,9 +25,13 @@ type progressBody struct {
 	ExpiresAt time.Time    `json:"expires_at"`
 	Session   *sessionBody `json:"session,omitempty"`
 	Error     *errorBody   `json:"error,omitempty"`
+
+	// For native clients alone, in the one answer that issues them.
+	SessionToken string `json:"session_token,omitempty"`
+	DeviceToken  string `json:"device_token,omitempty"`
 }
 
-// sessionBody is a session without its token, which is in a cookie that no script can read.
+// sessionBody is a session without its token. A browser has that in a cookie that no script can read.
 type sessionBody struct {
 	ID              string        `json:"id"`
 	Account         string        `json:"account"`
@@ -59,6 +64,12 @@ func (x *exchange) progressBody(p auth.Progress) progressBody {
 		s.Current = true
 		b.Session = &s
 	}
+	if x.native {
+		b.DeviceToken = p.Device.Reveal()
+	}
+	if x.native && p.Session != nil {
+		b.SessionToken = p.Session.Token.Reveal()
+	}
 	return b
 }
 
@@ -81,6 +92,9 @@ func (x *exchange) sessionBody(s auth.Session) sessionBody {
 func apiFlow(x *exchange) error {
 	in, err := x.readJSON(slices.Concat(beginNames, continueNames)...)
 	if err != nil {
+		return err
+	}
+	if err := x.transport(in); err != nil {
 		return err
 	}
 	names, step := beginNames, x.begin
@@ -107,6 +121,7 @@ func apiFlow(x *exchange) error {
 	if d != nil && d.Reason != flow.Cancelled {
 		trouble := problemOf(d)
 		x.retryAfter(trouble)
+		x.challenge(trouble)
 		told := x.errorBody(trouble)
 		body.Error, status = &told, trouble.status
 	}
@@ -126,8 +141,10 @@ func (x *exchange) begin(in fields) (auth.Progress, error) {
 	if r.Target, ok = beginTarget(in, goal); !ok {
 		return auth.Progress{}, refuseBody(errFieldValue)
 	}
-	if _, err := x.browser(); err != nil {
-		return auth.Progress{}, err
+	if !x.native {
+		if _, err := x.browser(); err != nil {
+			return auth.Progress{}, err
+		}
 	}
 	r.Client = x.client()
 	return x.h.svc.Begin(x.r.Context(), r)
@@ -163,8 +180,10 @@ func beginTarget(in fields, goal flow.Goal) (flow.Target, bool) {
 }
 
 func (x *exchange) advance(in fields) (auth.Progress, error) {
-	if x.bound = cookie(x.r, x.h.cookies.flow); x.bound == "" {
-		return auth.Progress{}, deny(cookieRequired)
+	if !x.native {
+		if x.bound = cookie(x.r, x.h.cookies.flow); x.bound == "" {
+			return auth.Progress{}, deny(cookieRequired)
+		}
 	}
 	if in.text("action") == "" || in.missing() != "" {
 		return auth.Progress{}, refuseBody(errFieldValue)

@@ -10,6 +10,10 @@
 // [Handler.Require] lets only signed-in people through, [Handler.RequireFresh] only those who proved
 // lately who they are, and [Handler.Identify] everybody; behind each of them [SessionFrom] tells who it is.
 //
+// Browsers have cookies. With [Config.Native], apps and programs are served too: they keep their tokens
+// themselves and send them in the Authorization header. A request is one or the other, and what was issued
+// to one is worth nothing to the other.
+//
 // Pages and JSON render the same flow.View, so neither decides what may come next. A page is a form, its
 // POST answers 303 and the browser reads the next page with GET; no GET changes anything. The JSON API is
 // one resource, POST {prefix}/flow, beside a few for sessions; see [Handler] for the routes.
@@ -77,6 +81,11 @@ type Config struct {
 	// no Secure cookies of http://localhost. It MUST NOT be set for anything but development; New refuses
 	// it unless Origin's host is a loopback one.
 	InsecureCookiesForLoopback bool
+	// Native also serves native clients: apps and programs that keep a session token and a device token
+	// themselves and send no cookie. Their flows begin with "client":"native", and everything that stands
+	// behind Require, RequireFresh or Identify then reads "Authorization: Bearer" (RFC 6750). If it is
+	// false, that header is never looked at. See Handler.
+	Native bool
 	// KeepSiteData leaves what the site stored in the browser (caches, local storage) in place at sign-out.
 	// It MUST NOT be set if any of that is about the account (ASVS 14.3.1).
 	KeepSiteData bool

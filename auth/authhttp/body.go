@@ -37,6 +37,7 @@ var fieldKinds = map[string]struct {
 	"form_token": {isText, 256}, "flow": {isText, 256}, "action": {isText, 64}, "goal": {isText, 64}, "return_to": {isText, 4096},
 	"username":   {isText, 1024}, // what password managers read; ignored
 	"identifier": {isText, 1024}, "password": {isText, 4096}, "new_password": {isText, 4096}, "code": {isText, 256},
+	"client": {isText, 16}, "device_token": {isText, 1024},
 	"connection": {isText, 256}, "keep": {isFlag, 8}, "trust": {isFlag, 8}, "end_others": {isFlag, 8},
 	"level": {isText, 16}, "max_age": {isNumber, 16}, "enrol": {isText, 64}, "id": {isText, 256}, "others": {isFlag, 8},
 }

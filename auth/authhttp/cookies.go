@@ -105,12 +105,15 @@ func (h *Handler) setSession(w http.ResponseWriter, s auth.Session, token string
 
 func dayOf(t time.Time) int64 { return t.Unix() / int64(day/time.Second) }
 
-// authenticate returns the session that the request's cookie names. A kept one gets its cookie renewed,
-// at most once a day, so that it lasts as long as the session, which slides.
+// authenticate returns the session that the request's cookie names, or a native client's bearer token. A kept
+// one gets its cookie renewed, at most once a day, so that it lasts as long as the session, which slides.
 func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Session, error) {
+	if h.bears(r) {
+		return h.authenticateBearer(r)
+	}
 	token, set, dated := strings.Cut(cookie(r, h.cookies.session), ".")
-	if token == "" {
-		return auth.Session{}, deny(sessionRequired)
+	if token == "" || strings.HasPrefix(token, auth.NativeSessionMark) {
+		return auth.Session{}, deny(sessionRequired) // a native client's token is worth nothing in a cookie
 	}
 	s, err := h.svc.Authenticate(r.Context(), auth.NewSecret(token))
 	if err != nil {

@@ -23,6 +23,10 @@ type exchange struct {
 	lang  *catalog
 	json  bool   // the answer is JSON
 	bound string // the flow cookie, once it was read or set
+
+	native       bool   // the request is a native client's, or claims to be; it is given no cookie
+	sessionToken string // a native client's,
+	deviceToken  string // and its device's, once they were read
 }
 
 const (
@@ -31,8 +35,9 @@ const (
 )
 
 func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, asJSON bool) *exchange {
+	native := h.bears(r)
 	return &exchange{
-		h: h, w: w, r: r, now: h.cfg.Now(), json: asJSON || wantsJSON(r),
+		h: h, w: w, r: r, now: h.cfg.Now(), native: native, json: native || asJSON || wantsJSON(r),
 		lang: h.languages.match(r.Header.Get("Accept-Language")),
 	}
 }
@@ -46,14 +51,18 @@ func wantsJSON(r *http.Request) bool {
 
 func (x *exchange) path(p string) string { return x.h.cfg.Prefix + p }
 
-// client is who calls, for the service. The flow cookie must have been read before.
+// client is who calls, for the service. The flow cookie, or what a native client has in its place, must have
+// been read before.
 func (x *exchange) client() auth.Client {
-	token, _, _ := strings.Cut(cookie(x.r, x.h.cookies.session), ".")
-	return auth.Client{
-		Browser: auth.NewSecret(x.bound), Session: auth.NewSecret(token),
-		Device:  auth.NewSecret(cookie(x.r, x.h.cookies.device)),
-		Address: clientAddress(x.r, x.h.cfg.TrustedProxies), UserAgent: userAgent(x.r),
+	c := auth.Client{Address: clientAddress(x.r, x.h.cfg.TrustedProxies), UserAgent: userAgent(x.r), Native: x.native}
+	if x.native {
+		c.Session, c.Device = auth.NewSecret(x.sessionToken), auth.NewSecret(x.deviceToken)
+		return c
 	}
+	token, _, _ := strings.Cut(cookie(x.r, x.h.cookies.session), ".")
+	c.Browser, c.Session = auth.NewSecret(x.bound), auth.NewSecret(token)
+	c.Device = auth.NewSecret(cookie(x.r, x.h.cookies.device))
+	return c
 }
 
 func userAgent(r *http.Request) string {

@@ -391,7 +391,7 @@ func TestDevices(t *testing.T) {
 		"Mozilla/5.0 (Linux; Android 15; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36": "Samsung Internet on Android",
 		"Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0":                                                                     "Firefox on Linux",
 		"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36":                             "Chrome on ChromeOS",
-		"curl/8.5": "Unknown device", "": "Unknown device", "Helpdesk for Windows/3": "Windows", "Firefox/1": "Firefox",
+		"curl/8.5": "curl", "": "Unknown device", "Helpdesk for Windows/3": "Windows", "Firefox/1": "Firefox",
 	} {
 		f := ada()
 		f.list = f.list[:1]

@@ -36,10 +36,27 @@ import (
 //	POST /sign-out      ends this one; also as a form
 //
 // The API answers a step with the View, the handle for the next step ("flow") and, when one was issued,
-// the session; tokens are in cookies only. A refusal has the status of its reason and an "error" with the
+// the session; a browser's tokens are in cookies only. A refusal has the status of its reason and an "error" with the
 // reason's stable code and a sentence, beside the View if the flow goes on: 401 for a proof that failed or
 // is missing, 403 for what no proof would help, 404, 409 and 410 for what is not, not now or no longer
 // there, 422 for an address or a new password that cannot be used, 429 and 503 with Retry-After.
+//
+// Native clients, with Config.Native, begin a flow with "client":"native" beside the goal and repeat it with
+// every step. The handle alone then binds the flow, and nothing that is answered sets a cookie. The answer
+// that issues a session has its token in "session_token", and "device_token" proves at the next sign-in that
+// this client is known: it is sent along, under that name, with every request to /flow. Every other request
+// has "Authorization: Bearer" and the session token (RFC 6750 §2.1), to the JSON routes but GET /flow/{id} and
+// to the host's own; so do flows that need a session. A step-up or a new password answers with a new
+// session token, and the one before is dead.
+//
+// Which of the two a request is, is decided before anything is looked up. A native one has no cookie of ours,
+// no Origin and no Sec-Fetch header, and a page is nothing to it: else it is refused with 400 and the code
+// mixed-transport. So no request that has a cookie is ever judged by its bearer token, and no script on a page
+// gets hold of a token. The cross-origin check stands before these requests as before all others; there is no
+// form token, since they are JSON. A 401 has "WWW-Authenticate: Bearer" (RFC 6750 §3), with error
+// "invalid_token" where there was a token, and "insufficient_user_authentication" with the level and the age
+// where a step-up is required (RFC 9470 §3). Without Config.Native, "client":"native" is refused with 403 and
+// the code native-not-offered.
 type Handler struct {
 	cfg       Config
 	svc       service
@@ -60,6 +77,7 @@ type endpoint func(*exchange) error
 type route struct {
 	get, post endpoint
 	json      bool // an API route: it answers in JSON, whatever it is asked for
+	native    bool // native clients are answered too, if it is in JSON
 }
 
 const (
@@ -77,11 +95,11 @@ func (h *Handler) table() map[string]route {
 		"/account":      {get: showAccount},
 		"/password":     {get: showPassword, post: postPassword},
 		"/confirm":      {get: showConfirm, post: postConfirm},
-		"/sign-out":     {get: showSignOut, post: postSignOut},
-		"/flow":         {post: apiFlow, json: true},
-		"/session":      {get: apiSession, json: true},
-		"/sessions":     {get: apiSessions, json: true},
-		"/sessions/end": {post: postEnd},
+		"/sign-out":     {get: showSignOut, post: postSignOut, native: true},
+		"/flow":         {post: apiFlow, json: true, native: true},
+		"/session":      {get: apiSession, json: true, native: true},
+		"/sessions":     {get: apiSessions, json: true, native: true},
+		"/sessions/end": {post: postEnd, native: true},
 	}
 }
 
@@ -134,6 +152,11 @@ func (x *exchange) serve(rt route, found bool) error {
 	if !found {
 		return deny(notFound)
 	}
+	if x.native {
+		if err := x.forNative(rt); err != nil {
+			return err
+		}
+	}
 	switch x.r.Method {
 	case http.MethodGet, http.MethodHead:
 		if rt.get != nil {
@@ -143,7 +166,7 @@ func (x *exchange) serve(rt route, found bool) error {
 		if rt.post == nil {
 			break
 		}
-		x.json = rt.json || isJSON(x.r)
+		x.json = rt.json || x.native || isJSON(x.r)
 		if err := x.h.checkOrigin(x.r); err != nil {
 			return err
 		}

@@ -18,6 +18,8 @@ const (
 	sessionRequired = flow.SessionRequired
 	stepUpRequired  = flow.StepUpRequired
 	cookieRequired  = flow.CookieRequired
+	nativeOff       = flow.NativeNotOffered
+	mixedTransport  = flow.MixedTransport
 	malformed       = flow.Malformed
 	forbidden       = flow.Forbidden
 	notFound        = flow.NotFound
@@ -51,6 +53,7 @@ var statuses = map[flow.Reason]int{
 	flow.StepUpRequired:       http.StatusUnauthorized,
 	flow.Forbidden:            http.StatusForbidden,
 	flow.CookieRequired:       http.StatusForbidden,
+	flow.NativeNotOffered:     http.StatusForbidden,
 	flow.AccountUnavailable:   http.StatusForbidden,
 	flow.AccountLocked:        http.StatusForbidden,
 	flow.SignInRefused:        http.StatusForbidden,
@@ -63,6 +66,7 @@ var statuses = map[flow.Reason]int{
 	flow.TooManySessions:      http.StatusConflict,
 	flow.Expired:              http.StatusGone,
 	flow.Malformed:            http.StatusBadRequest,
+	flow.MixedTransport:       http.StatusBadRequest,
 	flow.PasswordRejected:     http.StatusUnprocessableEntity,
 	flow.AddressRejected:      http.StatusUnprocessableEntity,
 	flow.AddressTaken:         http.StatusUnprocessableEntity,
@@ -127,7 +131,7 @@ func (x *exchange) logProblem(p problem, err error) {
 	switch {
 	case p.code == faultCode:
 		x.h.log.LogAttrs(ctx, slog.LevelError, "fault", where, slog.Any("error", err))
-	case p.refusal.Reason == forbidden || p.refusal.Reason == malformed:
+	case p.refusal.Reason == forbidden || p.refusal.Reason == malformed || p.refusal.Reason == mixedTransport:
 		// Worth an alert when they come in numbers: somebody tries what no page of ours does (ASVS 16.3.3).
 		attrs := []slog.Attr{where, slog.String("reason", p.code), slog.String("address", clientAddress(x.r, x.h.cfg.TrustedProxies).String())}
 		if cause := errors.Unwrap(err); cause != nil {
@@ -140,6 +144,7 @@ func (x *exchange) logProblem(p problem, err error) {
 // answer writes a problem in the form that the request asked for.
 func (x *exchange) answer(p problem) {
 	x.retryAfter(p)
+	x.challenge(p)
 	if x.json {
 		if err := x.writeJSON(p.status, struct {
 			Error errorBody `json:"error"`

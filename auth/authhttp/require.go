@@ -45,7 +45,8 @@ func withSession(r *http.Request, s auth.Session) *http.Request {
 
 // Require lets only signed-in people through to next. Others are sent to the sign-in page when they read a
 // page (a GET that accepts HTML), and get 401 with the code session-required in any other case. If the
-// session cannot be checked the answer is 500, never next.
+// session cannot be checked the answer is 500, never next. With Config.Native, a request with a bearer token
+// is let through by that alone, and is refused with 400 if it is a browser's as well.
 func (h *Handler) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := h.authenticate(w, r)
@@ -59,7 +60,7 @@ func (h *Handler) Require(next http.Handler) http.Handler {
 
 // RequireFresh lets only people through to next whose proofs of at most maxAge reach the level (ASVS
 // 7.5.3). Others are sent to prove it when they read a page, and get 401 with the code step-up-required,
-// the level and the age in any other case: nothing that they posted is kept. It panics if maxAge is less
+// the level and the age in any other case, native clients always: nothing that they posted is kept. It panics if maxAge is less
 // than a second or level is none, since nothing could meet the one and everything would meet the other.
 func (h *Handler) RequireFresh(maxAge time.Duration, level flow.Assurance, next http.Handler) http.Handler {
 	if maxAge < time.Second || level < flow.AAL1 || level > flow.AAL3 {

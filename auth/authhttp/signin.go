@@ -97,8 +97,11 @@ func (x *exchange) proceed(p auth.Progress) error {
 	return x.redirect(x.path(flowPath + p.FlowID))
 }
 
-// keepProgress sets the cookies that a step brought.
+// keepProgress sets the cookies that a step brought. A native client finds its tokens in the answer.
 func (x *exchange) keepProgress(p auth.Progress) error {
+	if x.native {
+		return nil
+	}
 	if !p.Device.IsZero() {
 		if err := x.h.setCookie(x.w, x.h.cookies.device, p.Device.Reveal(), deviceAge); err != nil {
 			return err

@@ -31,6 +31,9 @@ var (
 // device sums a User-Agent up. It is for people to recognise; nothing is decided by it.
 func (x *exchange) device(agent string) device {
 	browser, system := match(browserMarks, agent), match(systemMarks, agent)
+	if browser == "" {
+		browser = product(agent)
+	}
 	d := device{Phone: system == "iPhone" || system == "Android" && strings.Contains(agent, "Mobile")}
 	switch {
 	case browser == "" && system == "":
@@ -43,6 +46,21 @@ func (x *exchange) device(agent string) device {
 		d.text = x.lang.text("device.summary", "browser", browser, "system", system)
 	}
 	return d
+}
+
+// longestProduct is the longest name of a program that is shown, in bytes.
+const longestProduct = 40
+
+// product returns what a program that is no browser calls itself: "HelpdeskApp/2.1 (iPhone; iOS 18.2)" is
+// HelpdeskApp (RFC 9110 §10.1.5). Browsers of every make begin with Mozilla, which tells nobody anything.
+func product(agent string) string {
+	name, _, versioned := strings.Cut(agent, "/")
+	if !versioned || name == "Mozilla" || len(name) > longestProduct || strings.ContainsFunc(name, func(c rune) bool {
+		return c > '~' || !tokenChar(byte(c))
+	}) {
+		return ""
+	}
+	return name
 }
 
 func match(marks [][2]string, agent string) string {

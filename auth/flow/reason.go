@@ -33,6 +33,8 @@ const (
 	SessionRequired                        // sign in first
 	StepUpRequired                         // prove again who you are
 	CookieRequired                         // the browser sent no cookie of ours
+	NativeNotOffered                       // no native clients are served here
+	MixedTransport                         // the request has what browsers send and what native clients send
 	Malformed                              // the request cannot be read
 	Forbidden                              // the request did not come from our own page
 	AddressRejected                        // not an address that can be used
@@ -45,7 +47,7 @@ var reasonNames = [...]string{
 	"", "bad-credentials", "wrong-code", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
 	"not-connected", "wrong-person", "identity-taken", "provider-failed", "account-unavailable", "account-locked",
 	"sign-in-refused", "organisation-required", "password-rejected", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
-	"cookie-required", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",
+	"cookie-required", "native-not-offered", "mixed-transport", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",
 }
 
 // Reasons returns all reasons, in the order of their declaration.

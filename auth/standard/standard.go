@@ -54,6 +54,8 @@ type Config struct {
 	KeyFile string
 	// TrustedProxies are the addresses of the reverse proxies whose X-Forwarded-For counts.
 	TrustedProxies []netip.Prefix
+	// Native also serves native clients, with bearer tokens instead of cookies; see authhttp.Config.
+	Native bool
 	// Passwords and Sessions are the parts' own configurations.
 	Passwords password.Config
 	Sessions  session.Config
@@ -148,7 +150,7 @@ func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
 		return nil, err
 	}
 	web := authhttp.Config{
-		Service: service, Keys: keys, Origin: c.Origin, Product: c.Product, TrustedProxies: c.TrustedProxies,
+		Service: service, Keys: keys, Origin: c.Origin, Product: c.Product, TrustedProxies: c.TrustedProxies, Native: c.Native,
 		InsecureCookiesForLoopback: strings.HasPrefix(c.Origin, "http://"), Logger: c.Logger,
 	}
 	if c.HTTP != nil {
