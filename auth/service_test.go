@@ -320,6 +320,7 @@ func TestFlowBelongsToItsBrowser(t *testing.T) {
 		"nobody against native":          {native, auth.Client{}},
 		"zero bytes against native":      {native, auth.Client{Browser: auth.NewSecret(string(make([]byte, 32)))}},
 		"the hash in the cookie's place": {owner, auth.Client{Browser: auth.NewSecret("browser-cookie-")}},
+		"both against native":            {native, auth.Client{Native: true, Browser: native.cookie}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := c.owner.begin(ann)

@@ -54,6 +54,8 @@ func FuzzToken(f *testing.F) {
 	f.Add(strings.Repeat("A", 43))
 	f.Add(strings.Repeat("A", 42) + "B")
 	f.Add(strings.Repeat("_-9z", 10) + "\r\nA")
+	f.Add(auth.NativeSessionMark + strings.Repeat("A", 43))
+	f.Add(auth.NativeSessionMark + auth.NativeSessionMark + strings.Repeat("A", 33))
 	store := newFakeStore()
 	m, err := session.New(session.Config{Store: store})
 	require.NoError(f, err)
@@ -64,6 +66,7 @@ func FuzzToken(f *testing.F) {
 		if store.calls["FindSession"] == before {
 			return
 		}
+		text = strings.TrimPrefix(text, auth.NativeSessionMark)
 		raw, err := base64.RawURLEncoding.DecodeString(text)
 		require.NoError(t, err)
 		require.Len(t, raw, 32)

@@ -83,7 +83,7 @@ func TestReport(t *testing.T) {
 		c.Keep = session.Lifetime{Absolute: 90 * day, Justification: "a quarter"}
 	}).Report()
 	text := fmt.Sprint(report)
-	for _, want := range []string{"12 hours", "7 days", "90 days", "a quarter", "recommends 30 days", "5", "refused"} {
+	for _, want := range []string{"12 hours", "7 days", "90 days", "a quarter", "recommends 30 days", "5", "refused", "cardea_st_"} {
 		require.Contains(t, text, want)
 	}
 }

@@ -18,10 +18,11 @@ var prepare = func(context.Context, *standard.Site) {} // demo.go makes accounts
 func main() {
 	addr := flag.String("addr", "localhost:8080", "listen on this address")
 	data := flag.String("data", "quickstart.db", "keep accounts and sessions in this file")
+	native := flag.Bool("native", false, "serve apps too, with bearer tokens instead of cookies")
 	flag.Parse()
 	ctx := context.Background()
 	site, err := standard.Open(ctx, standard.Config{
-		Origin: "http://" + *addr, Product: "Quickstart", Driver: "sqlite", Database: *data,
+		Origin: "http://" + *addr, Product: "Quickstart", Driver: "sqlite", Database: *data, Native: *native,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -35,6 +36,5 @@ func main() {
 		session, _ := authhttp.SessionFrom(r.Context())
 		w.Write([]byte("Only you see this. You are " + session.Account + "; see /auth/account."))
 	})))
-	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	log.Fatal((&http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe())
 }
