@@ -28,6 +28,12 @@ func ParseForm(body string, allowed []string) (map[string]any, error) {
 	return parseForm(body, allowed)
 }
 
+// BearerToken is bearerToken.
+func BearerToken(lines []string) (string, error) { return bearerToken(lines) }
+
+// IsBearer is isBearer.
+func IsBearer(line string) bool { return isBearer(line) }
+
 // LocalPath is localPath.
 func LocalPath(target string) bool { return localPath(target) }
 

@@ -23,6 +23,7 @@ import (
 const (
 	origin  = "https://app.example"
 	token   = "tttttttttttttttttttttttttttttttttttttttttt1" // of the session in a fake
+	bearer  = auth.NativeSessionMark + token                // of the same session, were it a native client's
 	binding = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb1" // a flow cookie
 	handle  = "flow-1.secret"
 )
@@ -96,7 +97,7 @@ func (f *fake) Authenticate(_ context.Context, t auth.Secret) (auth.Session, err
 	if f.down != nil {
 		return auth.Session{}, f.down
 	}
-	if t.Reveal() != token || f.session.ID == "" {
+	if t.Reveal() != token && t.Reveal() != bearer || f.session.ID == "" {
 		return auth.Session{}, flow.Deny(flow.SessionRequired)
 	}
 	return f.session, nil
