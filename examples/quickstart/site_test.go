@@ -53,13 +53,13 @@ func TestMain(m *testing.M) {
 type site struct{ url string }
 
 // startSite runs the program on a free port of this machine with a database of its own, until the test ends.
-func startSite(t *testing.T) site {
+func startSite(t *testing.T, flags ...string) site {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err, "go build")
 	addr := freeAddress(t)
 	said := &bytes.Buffer{}
-	cmd := exec.Command(path, "-addr", addr, "-data", filepath.Join(t.TempDir(), "site.db"))
+	cmd := exec.Command(path, append(flags, "-addr", addr, "-data", filepath.Join(t.TempDir(), "site.db"))...)
 	cmd.Stdout, cmd.Stderr = said, said
 	require.NoError(t, cmd.Start())
 	ended := make(chan struct{})
