@@ -8,8 +8,10 @@
 // A session is an opaque token of 256 random bits. The store keeps its SHA-256 only, so that a copy of the
 // database opens no session (ASVS 7.2.3), and nothing but [Manager.Issue] ever returns a token. A native
 // client's token begins with auth.NativeSessionMark, which is hashed along: no token can be carried from a
-// cookie into an Authorization header, or back. A session has two limits. The idle limit slides with use. The absolute limit counts from when its owner last
-// really signed in and never slides (ASVS 7.3.2): a stolen session does not live for ever by being used.
+// cookie into an Authorization header, or back.
+//
+// A session has two limits. The idle limit slides with use. The absolute limit counts from when its owner
+// last really signed in and never slides (ASVS 7.3.2): a stolen session does not live for ever by being used.
 // "Keep me signed in" is the same session with longer limits, for which the policy report gives a reason.
 //
 // Every request reads the store once, and that read brings the account's standing along: "end all

@@ -36,10 +36,10 @@ import (
 //	POST /sign-out      ends this one; also as a form
 //
 // The API answers a step with the View, the handle for the next step ("flow") and, when one was issued,
-// the session; a browser's tokens are in cookies only. A refusal has the status of its reason and an "error" with the
-// reason's stable code and a sentence, beside the View if the flow goes on: 401 for a proof that failed or
-// is missing, 403 for what no proof would help, 404, 409 and 410 for what is not, not now or no longer
-// there, 422 for an address or a new password that cannot be used, 429 and 503 with Retry-After.
+// the session; a browser's tokens are in cookies only. A refusal has the status of its reason and an "error"
+// with the reason's stable code and a sentence, beside the View if the flow goes on: 401 for a proof that
+// failed or is missing, 403 for what no proof would help, 404, 409 and 410 for what is not, not now or no
+// longer there, 422 for an address or a new password that cannot be used, 429 and 503 with Retry-After.
 //
 // Native clients, with Config.Native, begin a flow with "client":"native" beside the goal and repeat it with
 // every step. The handle alone then binds the flow, and nothing that is answered sets a cookie. The answer
@@ -50,7 +50,7 @@ import (
 // session token, and the one before is dead.
 //
 // Which of the two a request is, is decided before anything is looked up. A native one has no cookie of ours,
-// no Origin and no Sec-Fetch header, and a page is nothing to it: else it is refused with 400 and the code
+// no Origin and no Sec-Fetch header, and asks for no page; else it is refused with 400 and the code
 // mixed-transport. So no request that has a cookie is ever judged by its bearer token, and no script on a page
 // gets hold of a token. The cross-origin check stands before these requests as before all others; there is no
 // form token, since they are JSON. A 401 has "WWW-Authenticate: Bearer" (RFC 6750 §3), with error

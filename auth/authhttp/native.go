@@ -101,7 +101,7 @@ func (h *Handler) authenticateBearer(r *http.Request) (auth.Session, error) {
 }
 
 // pure refuses a request that has anything of a browser's: a cookie of ours, which says that there is another
-// identity, or a header that scripts cannot set and cannot leave out. So a script on a page is not served as
+// identity, or a header that scripts can neither set nor leave out. So a script on a page is not served as
 // a native client, which would put the tokens where the next injected script finds them. It stops nobody who
 // writes requests by hand, and need not: they hold what they send.
 func (h *Handler) pure(r *http.Request) error {

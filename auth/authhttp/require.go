@@ -60,8 +60,9 @@ func (h *Handler) Require(next http.Handler) http.Handler {
 
 // RequireFresh lets only people through to next whose proofs of at most maxAge reach the level (ASVS
 // 7.5.3). Others are sent to prove it when they read a page, and get 401 with the code step-up-required,
-// the level and the age in any other case, native clients always: nothing that they posted is kept. It panics if maxAge is less
-// than a second or level is none, since nothing could meet the one and everything would meet the other.
+// the level and the age in any other case, native clients always: nothing that they posted is kept. It
+// panics if maxAge is less than a second or level is none, since nothing could meet the one and everything
+// would meet the other.
 func (h *Handler) RequireFresh(maxAge time.Duration, level flow.Assurance, next http.Handler) http.Handler {
 	if maxAge < time.Second || level < flow.AAL1 || level > flow.AAL3 {
 		panic(fmt.Sprintf("authhttp: RequireFresh of %s and %s", maxAge, level))
