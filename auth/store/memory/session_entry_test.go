@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
-	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -47,44 +47,121 @@ func FuzzPackIsReversible(f *testing.F) {
 		if a, ok := netip.AddrFromSlice(ip); ok {
 			r.Prefix, _ = a.Prefix(int(small) % (a.BitLen() + 1))
 		}
-		got := session.Record{Account: account}
-		unpack(pack(r), &got)
+		r.Epoch, r.SeenAt, r.ExpiresAt = uint64(created), moment(ends%most), moment(created%most)
+		var got session.Record
+		key, whole := keyOf(id)
+		unpack(pack(&r, whole), key, []byte(account), &got)
 		require.Equal(t, r, got)
-		e := entry{fixed: pack(r)}
-		require.Equal(t, id, e.id())
-		require.Equal(t, r.CreatedAt, e.created())
 	})
 }
 
-// TestHashesThatShareEightBytes are still two sessions: the short key finds, the whole hash decides.
-func TestHashesThatShareEightBytes(t *testing.T) {
+// TestKeysThatShareAPlace gives a session to the indexes under another one's short keys: the short key finds,
+// the whole one decides.
+func TestKeysThatShareAPlace(t *testing.T) {
 	s, ctx := New(), t.Context()
-	var all []session.Record
-	for n := range 3 {
-		r := signedIn("a", n)
-		r.Hash = [32]byte{31: byte(n)}
-		all = append(all, r)
-		require.NoError(t, s.CreateSession(ctx, r, active, session.CreateOptions{}))
-	}
-	for _, ended := range []int{0, 2, 1} {
-		r, _, err := s.FindSession(ctx, all[ended].Hash)
-		require.NoError(t, err)
-		require.Equal(t, all[ended].ID, r.ID)
-		_, _, err = s.FindSession(ctx, [32]byte{31: 9})
-		require.ErrorIs(t, err, auth.ErrNotFound)
-		again := signedIn("a", 9)
-		again.Hash = all[ended].Hash
-		require.ErrorIs(t, s.CreateSession(ctx, again, active, session.CreateOptions{}), auth.ErrTaken)
+	one, other := signedIn("a", 1), signedIn("b", 2)
+	require.NoError(t, s.CreateSession(ctx, one, active, session.CreateOptions{}))
+	st, n := s.sessions.lookup(&one.Hash)
+	id, _ := keyOf(other.ID)
+	ids, shortID := s.sessions.idIndex(&id)
+	ids.put(shortID, st.ref(n))
+	hashes, shortHash := s.sessions.hashIndex(&other.Hash)
+	hashes.put(shortHash, st.ref(n))
 
-		require.NoError(t, s.EndSession(ctx, "a", all[ended].ID))
-		_, _, err = s.FindSession(ctx, all[ended].Hash)
-		require.ErrorIs(t, err, auth.ErrNotFound)
+	_, _, err := s.FindSession(ctx, other.Hash)
+	require.ErrorIs(t, err, auth.ErrNotFound)
+	require.NoError(t, s.CreateSession(ctx, other, active, session.CreateOptions{}))
+	got, _, err := s.FindSession(ctx, other.Hash)
+	require.NoError(t, err)
+	require.Equal(t, other, got)
+	require.NoError(t, s.EndSession(ctx, "b", other.ID))
+	_, _, err = s.FindSession(ctx, other.Hash)
+	require.ErrorIs(t, err, auth.ErrNotFound)
+	_, _, err = s.FindSession(ctx, one.Hash)
+	require.NoError(t, err)
+}
+
+// TestIDsThatLookLikeKeys are ids that are nearly the base64 of 128 bits. Each is an id of its own.
+func TestIDsThatLookLikeKeys(t *testing.T) {
+	s, ctx := New(), t.Context()
+	for n, id := range []string{
+		"AAAAAAAAAAAAAAAAAAAAAA", // zero
+		"AAAAAAAAAAAAAAAAAAAAAB", // the same bits, but for those that are dropped
+		"AAAAAAAAAAAAAAAAAAAA\nA", "\nAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAA==", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA",
+		"-_-_-_-_-_-_-_-_-_-_-w", "+/+/+/+/+/+/+/+/+/+/+w", "", strings.Repeat("\x00", 16), strings.Repeat("A", 200),
+	} {
+		r := signedIn("a", n)
+		r.ID, r.Hash = id, sha256.Sum256([]byte{byte(n)})
+		require.NoError(t, s.CreateSession(ctx, r, active, session.CreateOptions{}), "%q", id)
+		got, _, err := s.FindSession(ctx, r.Hash)
+		require.NoError(t, err)
+		require.Equal(t, r, got)
+		r.Hash[31]++
+		require.ErrorIs(t, s.CreateSession(ctx, r, active, session.CreateOptions{}), auth.ErrTaken)
 	}
-	for i := range spread {
-		require.Empty(t, s.sessions.byHash[i].first)
-		require.Empty(t, s.sessions.byHash[i].rest)
-		require.Empty(t, s.sessions.byID[i].first)
+}
+
+// TestRowThatIsAnothersByNow: between the look into the index and the lock of the stripe the session may
+// end, and its row become another's. Its token must not open that one.
+func TestRowThatIsAnothersByNow(t *testing.T) {
+	s, ctx := New(), t.Context()
+	old, other := signedIn("a", 1), signedIn("a", 2)
+	require.NoError(t, s.CreateSession(ctx, old, active, session.CreateOptions{}))
+	st, n := s.sessions.lookup(&old.Hash)
+	require.True(t, st.rows.at(n).of(old.Hash))
+	require.NoError(t, s.EndSession(ctx, "a", old.ID))
+	require.False(t, st.rows.at(n).of(old.Hash))
+	require.False(t, st.rows.at(n).of([32]byte{}), "a free row is nobody's")
+	require.NoError(t, s.CreateSession(ctx, other, active, session.CreateOptions{}))
+	require.Equal(t, other.Hash, st.rows.at(n).hash, "the row is used again")
+	require.False(t, st.rows.at(n).of(old.Hash))
+}
+
+// TestSweptMemoryIsUsedAgain floods the store with sessions of made-up browsers, several times over.
+func TestSweptMemoryIsUsedAgain(t *testing.T) {
+	s, ctx := New(), t.Context()
+	made := func() (rows uint32) {
+		for i := range s.sessions.stripes {
+			rows += s.sessions.stripes[i].rows.made
+		}
+		return rows
 	}
+	const flood = 5000
+	for round := range 3 {
+		for n := range flood {
+			r := signedIn("a", round*flood+n)
+			r.UserAgent = fmt.Sprint(round, n)
+			require.NoError(t, s.CreateSession(ctx, r, active, session.CreateOptions{}))
+		}
+		swept, err := s.SweepSessions(ctx, noon.Add(24*time.Hour), flood+1)
+		require.NoError(t, err)
+		require.Equal(t, flood, swept)
+		require.EqualValues(t, flood, made())
+		for i := range spread {
+			st := &s.sessions.stripes[i]
+			require.LessOrEqual(t, cap(st.texts.data), 4*fewestText+2*int(st.rows.made))
+			require.Empty(t, st.agents)
+			require.LessOrEqual(t, len(s.sessions.byHash[i].slots), fewestSlots)
+			require.LessOrEqual(t, len(s.sessions.byID[i].slots), fewestSlots)
+		}
+	}
+}
+
+// TestFullStripeRefuses: at numbers that memory hardly allows a store refuses, and mixes nothing up.
+func TestFullStripeRefuses(t *testing.T) {
+	s, ctx := New(), t.Context()
+	require.NoError(t, s.CreateSession(ctx, signedIn("a", 1), active, session.CreateOptions{}))
+	for i := range s.sessions.stripes {
+		s.sessions.stripes[i].rows.made += mostRows
+	}
+	require.ErrorIs(t, s.CreateSession(ctx, signedIn("a", 2), active, session.CreateOptions{}), errFull)
+	_, err := s.AlignStanding(ctx, "b", active)
+	require.ErrorIs(t, err, errFull)
+	require.ErrorIs(t, s.RaiseStanding(ctx, "b", auth.Standing{}, active, ""), errFull)
+	_, err = s.AlignStanding(ctx, "a", active)
+	require.NoError(t, err, "what is known can be aligned")
+	_, _, err = s.FindSession(ctx, signedIn("a", 1).Hash)
+	require.NoError(t, err)
 }
 
 // TestEverythingAtOnce has no assertion of its own but the invariant that a session is found with a standing
@@ -140,25 +217,4 @@ func BenchmarkFindSession(b *testing.B) {
 			}
 		}
 	})
-}
-
-// BenchmarkSessionSize reports how much memory a session takes, its share of the account (four sessions
-// each) and of the indexes included.
-func BenchmarkSessionSize(b *testing.B) {
-	const n = 1 << 18
-	for b.Loop() {
-		s := New()
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		for i := range n {
-			if err := s.CreateSession(b.Context(), signedIn(fmt.Sprintf("account-%014d", i/4), i), active, session.CreateOptions{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/session")
-		runtime.KeepAlive(s)
-	}
 }

@@ -1,9 +1,11 @@
 package memory
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"sync"
+
+	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/session"
 )
 
 // spread is over how many locks the sessions are spread; a power of two.
@@ -11,127 +13,151 @@ const spread = 64
 
 // sessions are found by the hash of their token, and from their account. An account's standing and all its
 // sessions are guarded by one lock, its stripe's, so that what concerns an account is one act. The two
-// indexes have locks of their own, for their maps alone. Whoever takes several locks takes them in the order
-// stripe, byID, byHash.
+// indexes of all sessions have locks of their own, for their tables alone. Whoever takes several locks takes
+// them in the order stripe, byID, byHash.
+//
+// No pointer leads to a session, and none from it: its row stands in a slab, the rest of it in its stripe's
+// texts, and numbers say where. So the garbage collector looks into none of them, however many there are.
 type sessions struct {
 	seed    maphash.Seed
 	stripes [spread]stripe
-	byHash  [spread]index[[32]byte]
-	byID    [spread]index[string]
+	byHash  [spread]index
+	byID    [spread]index
 }
 
-// stripe is the lock of some of the accounts. The padding keeps two of them off one cache line.
+// stripe holds some of the accounts, and their sessions. The padding keeps two of them off one cache line.
 type stripe struct {
 	sync.RWMutex
-	accounts map[string]*account
-	_        [32]byte
+	number   uint32
+	accounts []account // numbered from one
+	byName   table     // of the accounts
+	rows     rows
+	texts    texts
+	agents   agents
+	_        [64]byte
+}
+
+// index finds rows of all stripes, by refs that say which stripe and which row in it.
+type index struct {
+	sync.RWMutex
+	table
+	_ [8]byte
 }
 
 func (x *sessions) init() {
 	x.seed = maphash.MakeSeed()
-	for i := range spread {
-		x.stripes[i].accounts = map[string]*account{}
-		x.byHash[i].first = map[uint64]*entry{}
-		x.byID[i].first = map[uint64]*entry{}
+	for i := range x.stripes {
+		st := &x.stripes[i]
+		st.number = uint32(i)
+		st.texts.refs = st.refs
 	}
 }
 
-func (x *sessions) stripe(account string) *stripe {
-	return &x.stripes[maphash.String(x.seed, account)%spread]
+func (st *stripe) ref(n uint32) uint32 { return n*spread + st.number }
+
+// refs gives each whatever refers to one of the stripe's texts.
+func (st *stripe) refs(each func(*uint32)) {
+	for i := range st.accounts {
+		each(&st.accounts[i].packed)
+	}
+	for n := uint32(1); n <= st.rows.made; n++ {
+		each(&st.rows.at(n).packed)
+	}
 }
 
-// hashIndex returns the part of the index that a hash belongs to, and its short key there.
-func (x *sessions) hashIndex(hash [32]byte) (*index[[32]byte], uint64) {
-	return &x.byHash[hash[0]%spread], binary.LittleEndian.Uint64(hash[8:])
+// full reports whether the stripe has no place for one more session or account: many gigabytes are taken.
+func (st *stripe) full() bool {
+	return st.rows.free == 0 && st.rows.made >= mostRows || st.texts.held() >= mostText
 }
 
-func (x *sessions) idIndex(id string) (*index[string], uint64) {
-	short := maphash.String(x.seed, id)
-	return &x.byID[short%spread], short
+// resolve returns the stripe and the row that a ref of an index names.
+func (x *sessions) resolve(ref uint32) (*stripe, uint32) {
+	return &x.stripes[ref%spread], ref / spread
 }
 
-// lookup returns the entry with the hash, or nil. It may end before the caller has locked its account.
-func (x *sessions) lookup(hash [32]byte) *entry {
+func (x *sessions) row(ref uint32) *row {
+	st, n := x.resolve(ref)
+	return st.rows.at(n)
+}
+
+// split returns where in spread parts something belongs, and its hash within the part.
+func split(hash uint64) (part int, short uint32) { return int(hash % spread), uint32(hash >> 32) }
+
+// stripe returns the account's stripe and the hash under which byName has the account.
+func (x *sessions) stripe(account string) (*stripe, uint32) {
+	part, short := split(maphash.String(x.seed, account))
+	return &x.stripes[part], short
+}
+
+func (x *sessions) hashIndex(hash *[32]byte) (*index, uint32) {
+	part, short := split(maphash.Bytes(x.seed, hash[:]))
+	return &x.byHash[part], short
+}
+
+func (x *sessions) idIndex(id *idKey) (*index, uint32) {
+	part, short := split(maphash.Bytes(x.seed, id[:]))
+	return &x.byID[part], short
+}
+
+// lookup returns where the session with the hash is, or nil. It may end before the caller has locked the
+// stripe, and the row may be another session's by then.
+func (x *sessions) lookup(hash *[32]byte) (*stripe, uint32) {
 	i, short := x.hashIndex(hash)
 	i.RLock()
 	defer i.RUnlock()
-	return i.get(short, hash, (*entry).key)
+	ref := i.find(short, func(ref uint32) bool { return x.row(ref).hash == *hash })
+	if ref == 0 {
+		return nil, 0
+	}
+	return x.resolve(ref)
 }
 
-// add enters the session under its id and its hash, or returns false if either is in use.
-func (x *sessions) add(e *entry) bool {
-	id, hash := e.id(), e.hash
-	ids, shortID := x.idIndex(id)
-	hashes, shortHash := x.hashIndex(hash)
+// add makes a row of the session, in the stripe that the caller has locked, and enters it in both indexes.
+// It returns auth.ErrTaken if either has such a session.
+func (x *sessions) add(st *stripe, r *session.Record) (uint32, error) {
+	id, whole := keyOf(r.ID)
+	ids, shortID := x.idIndex(&id)
+	hashes, shortHash := x.hashIndex(&r.Hash)
 	ids.Lock()
 	defer ids.Unlock()
 	hashes.Lock()
 	defer hashes.Unlock()
-	if ids.get(shortID, id, (*entry).id) != nil || hashes.get(shortHash, hash, (*entry).key) != nil {
-		return false
+	if ids.find(shortID, func(ref uint32) bool { return x.row(ref).id == id }) != 0 ||
+		hashes.find(shortHash, func(ref uint32) bool { return x.row(ref).hash == r.Hash }) != 0 {
+		return 0, auth.ErrTaken
 	}
-	ids.put(shortID, id, e)
-	hashes.put(shortHash, hash, e)
-	return true
+	n, row := st.rows.take()
+	row.hash, row.id, row.agent = r.Hash, id, st.agents.take(r.UserAgent)
+	st.texts.set(&row.packed, pack(r, whole))
+	ids.put(shortID, st.ref(n))
+	hashes.put(shortHash, st.ref(n))
+	return n, nil
 }
 
-// remove ends the session. The account's stripe is locked by the caller.
-func (x *sessions) remove(e *entry) {
-	for at := &e.account.first; *at != nil; at = &(*at).next {
-		if *at == e {
-			x.unlink(at)
+// remove ends a session of the account. The stripe is locked by the caller.
+func (x *sessions) remove(st *stripe, a, n uint32) {
+	for at := &st.accounts[a-1].first; *at != 0; at = &st.rows.at(*at).next {
+		if *at == n {
+			x.unlink(st, at)
 			return
 		}
 	}
 }
 
-// unlink ends the session that the link in its account's list points to.
-func (x *sessions) unlink(at **entry) {
-	e := *at
-	*at = e.next
-	e.end()
-	id := e.id()
-	ids, shortID := x.idIndex(id)
+// unlink ends the session that the link in its account's list names. The indexes forget it first.
+func (x *sessions) unlink(st *stripe, at *uint32) {
+	n := *at
+	row := st.rows.at(n)
+	*at = row.next
+	ids, shortID := x.idIndex(&row.id)
 	ids.Lock()
-	ids.remove(shortID, id, e)
+	ids.remove(shortID, st.ref(n))
 	ids.Unlock()
-	hashes, shortHash := x.hashIndex(e.hash)
+	hashes, shortHash := x.hashIndex(&row.hash)
 	hashes.Lock()
-	hashes.remove(shortHash, e.hash, e)
+	hashes.remove(shortHash, st.ref(n))
 	hashes.Unlock()
-}
-
-// index finds entries by a key of which eight bytes stand in the map: the whole key is in the entry, and
-// is compared there. Should two keys share their eight bytes, the later one goes into a map of its own.
-type index[K comparable] struct {
-	sync.RWMutex
-	first map[uint64]*entry
-	rest  map[K]*entry // nil until it is needed
-	_     [24]byte
-}
-
-func (i *index[K]) get(short uint64, key K, of func(*entry) K) *entry {
-	if e := i.first[short]; e != nil && of(e) == key {
-		return e
-	}
-	return i.rest[key]
-}
-
-func (i *index[K]) put(short uint64, key K, e *entry) {
-	if i.first[short] == nil {
-		i.first[short] = e
-		return
-	}
-	if i.rest == nil {
-		i.rest = map[K]*entry{}
-	}
-	i.rest[key] = e
-}
-
-func (i *index[K]) remove(short uint64, key K, e *entry) {
-	if i.first[short] == e {
-		delete(i.first, short)
-		return
-	}
-	delete(i.rest, key)
+	st.agents.drop(row.agent)
+	st.texts.drop(&row.packed)
+	st.rows.drop(n)
 }

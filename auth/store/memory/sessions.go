@@ -13,6 +13,7 @@ import (
 )
 
 var (
+	errFull  = errors.New("memory: there is no place for another session or account")
 	errEpoch = errors.New("memory: the record's epoch is not the expected session epoch")
 	errRaise = errors.New("memory: the standing to raise to has a lower epoch, or none that is higher")
 )
@@ -25,30 +26,29 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record, expect auth
 	if r.Epoch != expect.Epochs.Session {
 		return errEpoch // such a session would be dead at once, or outlive the end of all others
 	}
-	st := s.sessions.stripe(r.Account)
+	st, short := s.sessions.stripe(r.Account)
 	st.Lock()
 	defer st.Unlock()
-	a := st.accounts[r.Account]
-	if a == nil {
-		a = &account{id: r.Account, stripe: st}
+	if st.full() {
+		return errFull
 	}
-	if !follows(a.standing, expect) {
+	a := st.account(r.Account, short)
+	known, _ := st.standing(a)
+	if !follows(known, expect) {
 		return auth.ErrStale
 	}
-	ended, err := a.makeRoom(expect, o)
+	ended, err := st.makeRoom(a, known, expect, o)
 	if err != nil {
 		return err
 	}
-	e := newEntry(r, a)
-	if !s.sessions.add(e) {
-		return auth.ErrTaken
+	n, err := s.sessions.add(st, &r)
+	if err != nil {
+		return err
 	}
 	for _, old := range ended {
-		s.sessions.remove(old)
+		s.sessions.remove(st, a, old)
 	}
-	e.next, a.first = a.first, e
-	a.standing = expect
-	st.accounts[r.Account] = a
+	st.link(st.stand(a, r.Account, short, expect), n)
 	return nil
 }
 
@@ -60,24 +60,20 @@ func follows(known, expect auth.Standing) bool {
 
 // makeRoom returns the sessions that end when one is created: the replaced one, and the oldest ones if the
 // limit asks for it. It changes nothing.
-func (a *account) makeRoom(expect auth.Standing, o session.CreateOptions) ([]*entry, error) {
-	var ended []*entry
+func (st *stripe) makeRoom(a uint32, known, expect auth.Standing, o session.CreateOptions) ([]uint32, error) {
+	var ended []uint32
 	if o.Replaces != "" {
-		old := a.find(o.Replaces)
-		if old == nil || !old.alive(a.standing.Epochs.Session, o.Now) {
+		n, old := st.find(a, o.Replaces)
+		if old == nil || !st.life(old).alive(known.Epochs.Session, o.Now) {
 			return nil, auth.ErrStale // it ended while the flow ran, so what the flow inherited from it is gone
 		}
-		ended = append(ended, old)
+		ended = append(ended, n)
 	}
 	if o.Limit <= 0 {
 		return ended, nil
 	}
-	var live []*entry
-	for e := a.first; e != nil; e = e.next {
-		if e.alive(expect.Epochs.Session, o.Now) && !slices.Contains(ended, e) {
-			live = append(live, e)
-		}
-	}
+	live := st.alive(a, expect.Epochs.Session, o.Now)
+	live = slices.DeleteFunc(live, func(x living) bool { return slices.Contains(ended, x.n) })
 	excess := len(live) - o.Limit + 1
 	if excess <= 0 {
 		return ended, nil
@@ -85,8 +81,11 @@ func (a *account) makeRoom(expect auth.Standing, o session.CreateOptions) ([]*en
 	if !o.Evict {
 		return nil, auth.ErrLimit
 	}
-	slices.SortStableFunc(live, func(x, y *entry) int { return x.created().Compare(y.created()) })
-	return append(ended, live[:excess]...), nil
+	slices.SortStableFunc(live, func(x, y living) int { return cmp.Compare(x.created, y.created) })
+	for _, old := range live[:excess] {
+		ended = append(ended, old.n)
+	}
+	return ended, nil
 }
 
 // FindSession implements session.TokenStore.
@@ -94,16 +93,18 @@ func (s *Store) FindSession(ctx context.Context, hash [32]byte) (session.Record,
 	if err := ctx.Err(); err != nil {
 		return session.Record{}, auth.Standing{}, err
 	}
-	e := s.sessions.lookup(hash)
-	if e == nil {
+	st, n := s.sessions.lookup(&hash)
+	if st == nil {
 		return session.Record{}, auth.Standing{}, auth.ErrNotFound
 	}
-	e.account.stripe.RLock()
-	defer e.account.stripe.RUnlock()
-	if e.ended() {
+	st.RLock()
+	defer st.RUnlock()
+	row := st.rows.at(n)
+	if !row.of(hash) {
 		return session.Record{}, auth.Standing{}, auth.ErrNotFound
 	}
-	return e.record(), e.account.standing, nil
+	record, standing := st.record(row)
+	return record, standing, nil
 }
 
 // TouchSession implements session.TokenStore.
@@ -111,14 +112,19 @@ func (s *Store) TouchSession(ctx context.Context, hash [32]byte, seen, expires t
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	e := s.sessions.lookup(hash)
-	if e == nil {
+	st, n := s.sessions.lookup(&hash)
+	if st == nil {
 		return nil
 	}
-	e.account.stripe.Lock()
-	defer e.account.stripe.Unlock()
-	if !e.ended() && e.seen <= seen.UnixMicro() {
-		e.seen, e.expires = seen.UnixMicro(), expires.UnixMicro()
+	st.Lock()
+	defer st.Unlock()
+	row := st.rows.at(n)
+	if !row.of(hash) {
+		return nil
+	}
+	if l := st.life(row); l.seen <= seen.UnixMicro() {
+		l.seen, l.expires = seen.UnixMicro(), expires.UnixMicro()
+		st.live(row, l)
 	}
 	return nil
 }
@@ -128,14 +134,15 @@ func (s *Store) EndSession(ctx context.Context, account, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	st := s.sessions.stripe(account)
+	st, short := s.sessions.stripe(account)
 	st.Lock()
 	defer st.Unlock()
-	e := st.accounts[account].find(id)
-	if e == nil {
+	a := st.account(account, short)
+	n, row := st.find(a, id)
+	if row == nil {
 		return auth.ErrNotFound
 	}
-	s.sessions.remove(e)
+	s.sessions.remove(st, a, n)
 	return nil
 }
 
@@ -144,23 +151,17 @@ func (s *Store) ListSessions(ctx context.Context, account string, now time.Time,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	st := s.sessions.stripe(account)
+	st, short := s.sessions.stripe(account)
 	st.RLock()
 	defer st.RUnlock()
-	a := st.accounts[account]
-	if a == nil {
-		return nil, nil
-	}
-	var live []*entry
-	for e := a.first; e != nil; e = e.next {
-		if e.alive(a.standing.Epochs.Session, now) {
-			live = append(live, e)
-		}
-	}
-	slices.SortStableFunc(live, func(x, y *entry) int { return cmp.Compare(y.seen, x.seen) })
+	a := st.account(account, short)
+	known, _ := st.standing(a)
+	live := st.alive(a, known.Epochs.Session, now)
+	slices.SortStableFunc(live, func(x, y living) int { return cmp.Compare(y.seen, x.seen) })
 	var list []session.Record
-	for _, e := range live[:min(max(limit, 0), len(live))] {
-		list = append(list, e.record())
+	for _, l := range live[:min(max(limit, 0), len(live))] {
+		record, _ := st.record(st.rows.at(l.n))
+		list = append(list, record)
 	}
 	return list, nil
 }
@@ -171,19 +172,20 @@ func (s *Store) AlignStanding(ctx context.Context, id string, to auth.Standing) 
 	if err := ctx.Err(); err != nil {
 		return auth.Standing{}, err
 	}
-	st := s.sessions.stripe(id)
+	st, short := s.sessions.stripe(id)
 	st.Lock()
 	defer st.Unlock()
-	a := st.accounts[id]
-	if a == nil {
-		a = &account{id: id, stripe: st}
-		st.accounts[id] = a
+	a := st.account(id, short)
+	if a == 0 && st.full() {
+		return auth.Standing{}, errFull
 	}
-	if to.Epochs.Security >= a.standing.Epochs.Security {
-		a.standing.Status = to.Status
+	known, _ := st.standing(a)
+	if to.Epochs.Security >= known.Epochs.Security {
+		known.Status = to.Status
 	}
-	a.standing.Epochs = highest(a.standing.Epochs, to.Epochs)
-	return a.standing, nil
+	known.Epochs = highest(known.Epochs, to.Epochs)
+	st.stand(a, id, short, known)
+	return known, nil
 }
 
 // RaiseStanding implements session.AccountStore.
@@ -194,25 +196,27 @@ func (s *Store) RaiseStanding(ctx context.Context, id string, from, to auth.Stan
 	if !raises(from.Epochs, to.Epochs) {
 		return errRaise
 	}
-	st := s.sessions.stripe(id)
+	st, short := s.sessions.stripe(id)
 	st.Lock()
 	defer st.Unlock()
-	a := st.accounts[id]
-	if a == nil {
-		a = &account{id: id, stripe: st}
+	a := st.account(id, short)
+	if a == 0 && st.full() {
+		return errFull
 	}
-	if a.standing != from && a.standing != (auth.Standing{}) {
+	known, _ := st.standing(a)
+	if known != from && known != (auth.Standing{}) {
 		return auth.ErrStale // somebody else was here first; at the same height, both would keep a session
 	}
 	if keep != "" {
-		kept := a.find(keep)
-		if kept == nil || kept.epoch != from.Epochs.Session {
+		_, kept := st.find(a, keep)
+		if kept == nil || st.life(kept).epoch != from.Epochs.Session {
 			return auth.ErrStale
 		}
-		kept.epoch = to.Epochs.Session
+		l := st.life(kept)
+		l.epoch = to.Epochs.Session
+		st.live(kept, l)
 	}
-	a.standing = to
-	st.accounts[id] = a
+	st.stand(a, id, short, to)
 	return nil
 }
 
@@ -239,16 +243,18 @@ func (x *sessions) sweep(st *stripe, now time.Time, limit int) int {
 	st.Lock()
 	defer st.Unlock()
 	swept := 0
-	for _, a := range st.accounts {
-		for at := &a.first; *at != nil; {
+	for i := range st.accounts {
+		known, _ := st.standing(uint32(i + 1))
+		for at := &st.accounts[i].first; *at != 0; {
 			if swept >= limit {
 				return swept
 			}
-			if (*at).alive(a.standing.Epochs.Session, now) {
-				at = &(*at).next
+			row := st.rows.at(*at)
+			if st.life(row).alive(known.Epochs.Session, now) {
+				at = &row.next
 				continue
 			}
-			x.unlink(at)
+			x.unlink(st, at)
 			swept++
 		}
 	}
