@@ -49,7 +49,7 @@ type (
 	IssueSession struct {
 		Account   string
 		Epochs    Epochs
-		Proofs    []Proof
+		Proofs    []Proof // shared with the flow: to be read only
 		Assurance Assurance
 		Keep      bool
 		Trust     bool

@@ -74,7 +74,7 @@ type Flow struct {
 	Typed      string    `json:"typed,omitempty"`
 	Subject    Subject   `json:"subject,omitzero"`
 	Known      bool      `json:"known,omitempty"`
-	Proofs     []Proof   `json:"proofs,omitempty"`
+	Proofs     []Proof   `json:"proofs,omitempty"` // flows share a list, so it is never changed in place
 	Challenge  Challenge `json:"challenge,omitzero"`
 	Verdict    Verdict   `json:"verdict,omitempty"`
 	Choices    Choices   `json:"choices,omitzero"`
@@ -133,22 +133,32 @@ func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // PhaseOf returns where the flow stands under the policy.
 func PhaseOf(p Policy, f Flow, now time.Time) Phase {
+	phase, _ := stand(p, f, now)
+	return phase
+}
+
+// stand returns where the flow stands, and what is unmet if it has begun and is not over.
+func stand(p Policy, f Flow, now time.Time) (Phase, Need) {
 	switch {
 	case f.Goal == 0:
-		return New
-	case f.Outcome != Open || expired(p, f, now):
-		return Closed
-	case f.await != nil:
-		return Working
+		return New, NoNeed
+	case over(p, f, now):
+		return Closed, NoNeed
 	}
-	switch unmet(p, f, now) {
+	need := unmet(p, f, now)
+	if f.await != nil {
+		return Working, need
+	}
+	switch need {
 	case Identification:
-		return Identifying
+		return Identifying, need
 	case PasswordChange, NewFactor, ExternalIdentity, Acceptance:
-		return Providing
+		return Providing, need
 	}
-	return Proving
+	return Proving, need
 }
+
+func over(p Policy, f Flow, now time.Time) bool { return f.Outcome != Open || expired(p, f, now) }
 
 // expired reports whether the flow waited too long after its last step or took too long in all. A clock that
 // was set back to before the flow began ends it too: it must not buy time.
@@ -158,11 +168,6 @@ func expired(p Policy, f Flow, now time.Time) bool {
 
 func (c Challenge) open(p Policy, now time.Time) bool {
 	return c.Method != 0 && now.Sub(c.At) < p.Limits.Challenge && c.Tries < p.Limits.Tries
-}
-
-func (f Flow) clone() Flow {
-	f.Proofs = slices.Clone(f.Proofs)
-	return f
 }
 
 // Proven reports whether anything was proven in the flow or brought by its session. A trusted device

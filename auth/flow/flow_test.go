@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -223,6 +224,30 @@ func TestResultsMustFitTheQuestion(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestStepKeepsProofs: flows that came of one another share their lists of proofs, so no step may write to one,
+// nor to the room behind it.
+func TestStepKeepsProofs(t *testing.T) {
+	watched, longest := realMachine, 0
+	watched.step = func(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
+		before := slices.Clone(f.Proofs[:cap(f.Proofs)])
+		next, effects, err := Step(p, f, e, now)
+		require.Equal(t, before, f.Proofs[:cap(f.Proofs)], "%T", e)
+		longest = max(longest, len(before))
+		return next, effects, err
+	}
+	x := &explorer{m: watched, seen: map[key]struct{}{}}
+	for _, goal := range []Goal{SignIn, StepUp, Enrolment} {
+		n := 0
+		worldsOf(goal, func(w world) bool {
+			if n++; n%211 == 0 {
+				require.NoError(t, x.explore(w))
+			}
+			return true
+		})
+	}
+	require.Greater(t, longest, 2)
+}
+
 // TestFinishGuardsItself calls the one exit with facts that cannot reach it.
 func TestFinishGuardsItself(t *testing.T) {
 	for _, s := range []Subject{{Account: decoy, Decoy: true, Status: Active}, {Account: alice, Status: Locked}} {
@@ -337,21 +362,5 @@ func TestEventsAndEffectsAreClosed(t *testing.T) {
 		SettleAttempts{}, Audit{}, Notify{},
 	} {
 		e.effect()
-	}
-}
-
-func BenchmarkStep(b *testing.B) {
-	p := plainPolicy()
-	f, _, err := Step(p, Flow{}, Begin{Goal: SignIn}, epoch)
-	require.NoError(b, err)
-	f, _, err = Step(p, f, Identify{Identifier: "a@b.example"}, epoch)
-	require.NoError(b, err)
-	f, _, err = Step(p, f, SubjectFound{Subject: active}, epoch)
-	require.NoError(b, err)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := Step(p, f, Submit{Method: Password}, epoch); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

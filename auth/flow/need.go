@@ -190,7 +190,7 @@ func newFactors(proofs []Proof) Methods {
 func targetOptions(t Target, f Flow, now time.Time) Methods {
 	fresh := freshProofs(t.MaxAge, f.Proofs, now)
 	var missing Methods
-	for _, m := range t.Methods.And(f.Subject.Enrolled).List() {
+	for m := range t.Methods.And(f.Subject.Enrolled).each {
 		if !proves(fresh, m) {
 			missing = missing.With(m)
 		}
@@ -224,10 +224,15 @@ func options(n Need, p Policy, f Flow, now time.Time) Methods {
 	case DeviceCheck:
 		return MethodsOf(MailCode)
 	case Address:
-		if f.Goal == SignUp {
-			return MethodsOf(MailCode)
-		}
-		return MethodsOf(MailLink)
+		return MethodsOf(addressMethod(f.Goal))
 	}
 	return 0
+}
+
+// addressMethod is how a goal that begins in a mailbox proves it.
+func addressMethod(g Goal) Method {
+	if g == SignUp {
+		return MailCode
+	}
+	return MailLink
 }

@@ -106,18 +106,25 @@ func (s Methods) And(t Methods) Methods { return s & t }
 // List returns the methods of the set in the order of their declaration.
 func (s Methods) List() []Method {
 	var list []Method
-	for m := Password; m <= Approval; m++ {
-		if s.Has(m) {
-			list = append(list, m)
-		}
+	for m := range s.each {
+		list = append(list, m)
 	}
 	return list
+}
+
+// each yields the methods in the same order.
+func (s Methods) each(yield func(Method) bool) {
+	for m := Password; m <= Approval; m++ {
+		if s.Has(m) && !yield(m) {
+			return
+		}
+	}
 }
 
 // String returns the stable codes, joined by a plus sign.
 func (s Methods) String() string {
 	var names []string
-	for _, m := range s.List() {
+	for m := range s.each {
 		names = append(names, m.String())
 	}
 	return strings.Join(names, "+")

@@ -49,26 +49,41 @@ func (p Proof) within(age time.Duration, now time.Time) bool {
 // passkey that verified its user, a connection that vouches for it, or something known (a password, or a
 // provider's word) with something held. Two things held are one factor, and so is a password with a
 // mailed code: mail is never a factor.
-func AssuranceOf(proofs []Proof) Assurance {
-	var known, held, both bool
-	for _, p := range proofs {
-		switch p.Method {
-		case Password:
-			known = true
-		case Social, SSO:
-			known = true
-			both = both || p.Upstream >= AAL2
-		case TOTP, RecoveryCode, HostFactor:
-			held = true
-		case Passkey:
-			held = true
-			both = both || p.Verified
-		}
+func AssuranceOf(proofs []Proof) Assurance { return factorsOf(proofs).assurance() }
+
+// factors is what proofs amount to together.
+type factors struct{ known, held, both bool }
+
+func factorsOf(proofs []Proof) factors {
+	var sum factors
+	for i := range proofs {
+		sum = sum.with(proofs[i].Method, proofs[i].Verified, proofs[i].Upstream)
 	}
+	return sum
+}
+
+// with adds a proof by the method.
+func (x factors) with(m Method, verified bool, upstream Assurance) factors {
+	switch m {
+	case Password:
+		x.known = true
+	case Social, SSO:
+		x.known = true
+		x.both = x.both || upstream >= AAL2
+	case TOTP, RecoveryCode, HostFactor:
+		x.held = true
+	case Passkey:
+		x.held = true
+		x.both = x.both || verified
+	}
+	return x
+}
+
+func (x factors) assurance() Assurance {
 	switch {
-	case both, known && held:
+	case x.both, x.known && x.held:
 		return AAL2
-	case known, held:
+	case x.known, x.held:
 		return AAL1
 	}
 	return 0
@@ -79,7 +94,7 @@ func AssuranceOf(proofs []Proof) Assurance {
 // so a zero MaxAge is never met by them.
 func Meets(t Target, proofs []Proof, now time.Time) bool {
 	fresh := freshProofs(t.MaxAge, proofs, now)
-	for _, m := range t.Methods.List() {
+	for m := range t.Methods.each {
 		if !proves(fresh, m) {
 			return false
 		}
@@ -88,14 +103,19 @@ func Meets(t Target, proofs []Proof, now time.Time) bool {
 }
 
 func freshProofs(age time.Duration, proofs []Proof, now time.Time) []Proof {
-	var fresh []Proof
-	for _, p := range proofs {
-		if p.within(age, now) {
-			fresh = append(fresh, p)
-		}
-	}
-	return fresh
+	return without(proofs, func(p Proof) bool { return !p.within(age, now) })
 }
+
+// without returns the proofs but those that leave. The list may be the given one, which is shared.
+func without(proofs []Proof, leaves func(Proof) bool) []Proof {
+	if !slices.ContainsFunc(proofs, leaves) {
+		return proofs
+	}
+	return slices.DeleteFunc(slices.Clone(proofs), leaves)
+}
+
+// with returns a new list, of the proofs and one more.
+func with(proofs []Proof, p Proof) []Proof { return append(slices.Clip(proofs), p) }
 
 func proves(proofs []Proof, m Method) bool {
 	return slices.ContainsFunc(proofs, func(p Proof) bool { return p.Method == m })
@@ -115,10 +135,9 @@ func provesConnection(proofs []Proof, connection string) bool {
 // verify its user only if the account has one that can.
 func raises(proofs []Proof, set Methods, verifying bool) Methods {
 	var lift Methods
-	now := AssuranceOf(proofs)
-	for _, m := range set.List() {
-		with := append(slices.Clone(proofs), Proof{Method: m, Verified: verifying})
-		if AssuranceOf(with) > now {
+	now := factorsOf(proofs)
+	for m := range set.each {
+		if now.with(m, verifying, 0).assurance() > now.assurance() {
 			lift = lift.With(m)
 		}
 	}
@@ -127,9 +146,9 @@ func raises(proofs []Proof, set Methods, verifying bool) Methods {
 
 // top returns the highest level that the account can reach with what it has enrolled.
 func top(s Subject) Assurance {
-	var all []Proof
-	for _, m := range s.Enrolled.List() {
-		all = append(all, Proof{Method: m, Verified: s.VerifyingPasskey})
+	var all factors
+	for m := range s.Enrolled.each {
+		all = all.with(m, s.VerifyingPasskey, 0)
 	}
-	return AssuranceOf(all)
+	return all.assurance()
 }

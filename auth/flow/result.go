@@ -2,13 +2,12 @@ package flow
 
 import (
 	"cmp"
-	"slices"
 	"time"
 )
 
 // stepResult applies the result of the awaited effect.
 func stepResult(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
-	r := &run{p: p, f: f.clone(), now: now}
+	r := &run{p: p, f: f, now: now}
 	asked := f.await
 	r.f.await = nil
 	if !r.result(asked, e) {
@@ -157,10 +156,9 @@ func (r *run) accept(proof Proof) {
 
 // prove adds a proof in the place of an older one of its kind.
 func (r *run) prove(proof Proof) {
-	r.f.Proofs = slices.DeleteFunc(r.f.Proofs, func(old Proof) bool {
+	r.f.Proofs = with(without(r.f.Proofs, func(old Proof) bool {
 		return old.Method == proof.Method && old.Connection == proof.Connection
-	})
-	r.f.Proofs = append(r.f.Proofs, proof)
+	}), proof)
 }
 
 // fail counts a refused proof. The flow ends when it has seen too many of them; the account's own

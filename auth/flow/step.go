@@ -32,7 +32,12 @@ type run struct {
 	effects []Effect
 }
 
-func (r *run) tell(e Effect) { r.effects = append(r.effects, e) }
+func (r *run) tell(e Effect) {
+	if r.effects == nil {
+		r.effects = make([]Effect, 0, 4) // few steps have more
+	}
+	r.effects = append(r.effects, e)
+}
 
 // ask is the last effect of a step: the flow waits for its result.
 func (r *run) ask(e Effect) {
@@ -62,9 +67,9 @@ func stepBegin(p Policy, f Flow, e Begin, now time.Time) (Flow, []Effect, error)
 	if !e.Goal.ByStranger() {
 		r.f.Acting, r.f.Subject, r.f.Known = e.Acting.Session, e.Acting.Subject, e.Acting.Known
 		r.f.Typed = e.Acting.Typed
-		for _, proof := range e.Acting.Proofs {
-			proof.Inherited = true
-			r.f.Proofs = append(r.f.Proofs, proof)
+		r.f.Proofs = slices.Clone(e.Acting.Proofs)
+		for i := range r.f.Proofs {
+			r.f.Proofs[i].Inherited = true
 		}
 		r.trust(e.Acting.Trusted)
 		r.advance()
@@ -107,10 +112,10 @@ func stepResume(p Policy, f Flow, e Resume, now time.Time) (Flow, []Effect, erro
 	if f.Goal == 0 || f.Subject.Account == "" {
 		return f, nil, &UnexpectedEventError{PhaseOf(p, f, now), e}
 	}
-	if PhaseOf(p, f, now) == Closed {
+	if over(p, f, now) {
 		return f, nil, nil
 	}
-	r := &run{p: p, f: f.clone(), now: now}
+	r := &run{p: p, f: f, now: now}
 	old := f.Subject
 	if f.Proven() && (e.Subject.Account != old.Account || e.Subject.Decoy != old.Decoy || e.Subject.Epochs.Security != old.Epochs.Security || r.barred(e.Subject)) {
 		r.end(Stale)
@@ -136,24 +141,25 @@ func (r *run) barred(s Subject) bool {
 
 // trust records whether this browser is trusted by the subject.
 func (r *run) trust(trusted bool) {
-	r.f.Proofs = slices.DeleteFunc(r.f.Proofs, func(p Proof) bool { return p.Method == TrustedDevice })
+	r.f.Proofs = without(r.f.Proofs, func(p Proof) bool { return p.Method == TrustedDevice })
 	if trusted && !r.f.Subject.Decoy {
-		r.f.Proofs = append(r.f.Proofs, Proof{Method: TrustedDevice, At: r.now, Account: r.f.Subject.Account})
+		r.f.Proofs = with(r.f.Proofs, Proof{Method: TrustedDevice, At: r.now, Account: r.f.Subject.Account})
 	}
 }
 
 // stepPerson applies what the person did, if it is among the actions that Next offers.
 func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
-	switch PhaseOf(p, f, now) {
+	phase, need := stand(p, f, now)
+	switch phase {
 	case New:
 		return f, nil, &UnexpectedEventError{New, e}
 	case Closed:
 		return f, nil, closedRefusal(f)
 	}
-	if !offered(actions(p, f, now), e) {
+	if !offered(offers(make([]offer, 0, mostOffers), need, p, f, now), e) {
 		return f, nil, Deny(NotOffered)
 	}
-	r := &run{p: p, f: f.clone(), now: now}
+	r := &run{p: p, f: f, now: now}
 	r.f.Touched = now
 	r.f.Last = Refusal{}
 	switch e := e.(type) {
@@ -240,7 +246,7 @@ func (r *run) advance() {
 	case DeviceCheck:
 		r.send(MailCode)
 	case Address:
-		r.send(options(Address, r.p, r.f, r.now).List()[0])
+		r.send(addressMethod(r.f.Goal))
 	case Completion:
 		r.ask(r.commit())
 	case Impossible:
@@ -278,7 +284,7 @@ func (r *run) finish() {
 		replaces = "" // the session that hands over lives on beside the one on the other site
 	}
 	r.ask(IssueSession{
-		Account: r.f.Subject.Account, Epochs: r.f.Subject.Epochs, Proofs: slices.Clone(r.f.Proofs),
+		Account: r.f.Subject.Account, Epochs: r.f.Subject.Epochs, Proofs: r.f.Proofs,
 		Assurance: AssuranceOf(r.f.Proofs), Keep: r.f.Choices.Keep, Trust: r.f.Choices.Trust, Replaces: replaces,
 	})
 }

@@ -71,8 +71,9 @@ func (o Outcome) String() string { return outcomeNames[min(int(o), len(outcomeNa
 
 // Next returns what may come next. It is pure, and Step accepts exactly the actions it lists.
 func Next(p Policy, f Flow, now time.Time) View {
+	phase, need := stand(p, f, now)
 	v := View{
-		Goal: f.Goal, Phase: PhaseOf(p, f, now), Outcome: f.Outcome.String(), Address: f.Typed,
+		Goal: f.Goal, Phase: phase, Need: need, Outcome: f.Outcome.String(), Address: f.Typed,
 		Actions: []Action{}, ExpiresAt: Deadline(p.Limits, f),
 	}
 	last := f.Last
@@ -85,9 +86,8 @@ func Next(p Policy, f Flow, now time.Time) View {
 	if v.Phase == Closed || v.Phase == New {
 		return v
 	}
-	v.Need = unmet(p, f, now)
 	v.Away = f.Challenge.Method.Redirects() && f.Challenge.open(p, now)
-	v.Actions = actions(p, f, now)
+	v.Actions = actions(need, p, f, now)
 	return v
 }
 
@@ -100,184 +100,72 @@ func Deadline(l Limits, f Flow) time.Time {
 	return idle
 }
 
-// actions lists everything that Step accepts from the person now.
-func actions(p Policy, f Flow, now time.Time) []Action {
-	need := unmet(p, f, now)
-	var list []Action
-	switch need {
-	case Identification:
-		list = identifyActions(p, f)
-	case FirstFactor:
-		list = firstActions(p)
-	case Organisation:
-		list = []Action{departAction(SSO, p.Rules.Connection)}
-	case PasswordChange:
-		list = []Action{newPasswordAction(f)}
-	case NewFactor:
-		list = enrolActions(f)
-	case ExternalIdentity:
-		list = []Action{departAction(Social, "")}
-	case Acceptance:
-		list = []Action{{Name: "accept", event: Accept{}}}
+// actions shows the offers. The need says what they are for.
+func actions(need Need, p Policy, f Flow, now time.Time) []Action {
+	list := offers(make([]offer, 0, mostOffers), need, p, f, now)
+	shown := make([]Action, 0, len(list))
+	for _, o := range list {
+		shown = append(shown, o.action(need, f))
+	}
+	return shown
+}
+
+// action is how the offer is shown: a name, and what the person may fill in.
+func (o offer) action(need Need, f Flow) Action {
+	a := Action{Name: o.method.String(), Connection: o.connection, event: o.event()}
+	switch o.deed {
+	case identifies:
+		a.Name, a.Inputs = "identify", []Input{{"identifier", "text", true}}
+		if f.Goal == SignIn {
+			a.Inputs = append(a.Inputs, Input{"keep", "flag", false})
+		}
+	case submits:
+		a.Inputs = submitInputs(o.method, need, f)
+	case asks:
+		a.Name = "send-" + a.Name
+	case departs:
+		if o.connection == "" {
+			a.Inputs = []Input{{"connection", "text", true}}
+		}
+	case returns:
+		a.Name += "-return"
+	case renews:
+		a.Name, a.Inputs = "new-password", newPasswordInputs(f)
+	case enrols:
+		a.Name, a.Inputs = "enrol-"+a.Name, []Input{{"credential", "object", true}, {"end_others", "flag", false}}
+	case accepts:
+		a.Name = "accept"
+	case restarts:
+		a.Name = "restart"
+	case cancels:
+		a.Name = "cancel"
+	}
+	return a
+}
+
+func submitInputs(m Method, need Need, f Flow) []Input {
+	var inputs []Input
+	switch m {
+	case Password:
+		inputs = []Input{{"password", "secret", true}}
+	case Passkey:
+		inputs = []Input{{"credential", "object", true}}
 	default:
-		list = proofActions(need, options(need, p, f, now), p, f, now)
+		inputs = []Input{{"code", "secret", true}}
 	}
-	list = append(list, returnActions(p, f, now)...)
-	return append(list, wayOut(f))
-}
-
-func identifyActions(p Policy, f Flow) []Action {
-	identify := Action{Name: "identify", Inputs: []Input{{"identifier", "text", true}}, event: Identify{}}
-	switch f.Goal {
-	case Activation:
-		return []Action{submitAction(MailLink, f)}
-	case Recovery:
-		return []Action{identify, submitAction(MailLink, f)}
-	case SignUp:
-		return []Action{identify}
-	}
-	identify.Inputs = append(identify.Inputs, Input{"keep", "flag", false})
-	list := []Action{identify}
-	if p.Entry.Methods.Has(Passkey) {
-		list = append(list, askAction(Passkey), submitAction(Passkey, f))
-	}
-	if p.Entry.Methods.Has(Social) {
-		list = append(list, departAction(Social, ""))
-	}
-	return list
-}
-
-func firstActions(p Policy) []Action {
-	var list []Action
-	if p.Entry.Connection != "" {
-		list = append(list, departAction(SSO, p.Entry.Connection))
-	}
-	for _, m := range p.Entry.Methods.List() {
-		switch m {
-		case Passkey:
-			list = append(list, askAction(m), submitAction(m, Flow{}))
-		case Social:
-			list = append(list, departAction(m, ""))
-		default:
-			list = append(list, submitAction(m, Flow{}))
-		}
-	}
-	return list
-}
-
-// proofActions offers the methods for a need after the first proof. A mailed code can be typed only while
-// one is out, and asked for again once the last one is old enough.
-func proofActions(need Need, methods Methods, p Policy, f Flow, now time.Time) []Action {
-	var list []Action
-	for _, m := range methods.List() {
-		switch m {
-		case MailCode, MailLink:
-			if f.Challenge.Method == m && f.Challenge.open(p, now) {
-				list = append(list, submitAction(m, f))
-			}
-			list = append(list, askAction(m))
-		case Passkey:
-			list = append(list, askAction(m), submitAction(m, f))
-		case Social, SSO:
-			list = append(list, departAction(m, ""))
-		default:
-			list = append(list, submitAction(m, f))
-		}
+	if f.Goal == SignIn && f.Proven() && MethodsOf(MailCode, TOTP, HostFactor).Has(m) {
+		inputs = append(inputs, Input{"trust", "flag", false})
 	}
 	if need == FreshPassword {
-		list[0].Inputs = append(list[0].Inputs, newPasswordAction(f).Inputs...)
+		inputs = append(inputs, newPasswordInputs(f)...) // the present password and the new one are one form
 	}
-	return list
+	return inputs
 }
 
-func returnActions(p Policy, f Flow, now time.Time) []Action {
-	c := f.Challenge
-	if !c.Method.Redirects() || !c.open(p, now) {
-		return nil
-	}
-	return []Action{{
-		Name: c.Method.String() + "-return", Connection: c.Connection,
-		event: Return{Method: c.Method, Connection: c.Connection},
-	}}
-}
-
-func enrolActions(f Flow) []Action {
-	set := newFactors(f.Proofs)
-	if f.Goal == Enrolment {
-		set = MethodsOf(f.Target.Enrol)
-	}
-	var list []Action
-	for _, m := range set.List() {
-		list = append(list, Action{
-			Name: "enrol-" + m.String(), Inputs: []Input{{"credential", "object", true}, {"end_others", "flag", false}},
-			event: Enrol{Method: m},
-		})
-	}
-	return list
-}
-
-func newPasswordAction(f Flow) Action {
+func newPasswordInputs(f Flow) []Input {
 	inputs := []Input{{"new_password", "secret", true}}
 	if f.Goal == Recovery || f.Goal == Enrolment || f.Goal == SignIn {
 		inputs = append(inputs, Input{"end_others", "flag", false})
 	}
-	return Action{Name: "new-password", Inputs: inputs, event: NewPassword{}}
-}
-
-func submitAction(m Method, f Flow) Action {
-	a := Action{Name: m.String(), event: Submit{Method: m}}
-	switch m {
-	case Password:
-		a.Inputs = []Input{{"password", "secret", true}}
-	case Passkey:
-		a.Inputs = []Input{{"credential", "object", true}}
-	default:
-		a.Inputs = []Input{{"code", "secret", true}}
-	}
-	if f.Goal == SignIn && f.Proven() && MethodsOf(MailCode, TOTP, HostFactor).Has(m) {
-		a.Inputs = append(a.Inputs, Input{"trust", "flag", false})
-	}
-	return a
-}
-
-func askAction(m Method) Action { return Action{Name: "send-" + m.String(), event: Ask{Method: m}} }
-
-func departAction(m Method, connection string) Action {
-	a := Action{Name: m.String(), Connection: connection, event: Depart{Method: m, Connection: connection}}
-	if connection == "" {
-		a.Inputs = []Input{{"connection", "text", true}}
-	}
-	return a
-}
-
-func wayOut(f Flow) Action {
-	if f.Goal.ByStranger() && f.Subject.Account != "" && f.Goal != Activation {
-		return Action{Name: "restart", event: Restart{}}
-	}
-	return Action{Name: "cancel", event: Cancel{}}
-}
-
-// offered reports whether the event is one of the actions; it compares what identifies the action and
-// leaves the particulars aside.
-func offered(list []Action, e Event) bool {
-	return slices.ContainsFunc(list, func(a Action) bool { return a.event == shapeOf(e, a) })
-}
-
-func shapeOf(e Event, a Action) Event {
-	switch e := e.(type) {
-	case Identify:
-		return Identify{}
-	case Submit:
-		return Submit{Method: e.Method}
-	case Depart:
-		if a.Connection == "" && e.Connection != "" {
-			return Depart{Method: e.Method} // the person chooses among several
-		}
-		return e
-	case NewPassword:
-		return NewPassword{}
-	case Enrol:
-		return Enrol{Method: e.Method}
-	}
-	return e
+	return inputs
 }

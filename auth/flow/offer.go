@@ -1,0 +1,190 @@
+package flow
+
+import "time"
+
+// offer is one thing that the person may do now. Next shows the offers and Step accepts them: both ask the
+// same function, so that nothing can be done that is not shown, and nothing shown that is then refused.
+type offer struct {
+	deed       deed
+	method     Method
+	connection string // of departs: empty if the person chooses one
+}
+
+// deed is a kind of offer; each stands for one event.
+type deed uint8
+
+const (
+	identifies deed = iota + 1
+	submits
+	asks
+	departs
+	returns
+	renews // gives a new password
+	enrols
+	accepts
+	restarts
+	cancels
+)
+
+// event returns the event that the offer stands for, without its particulars.
+func (o offer) event() Event {
+	switch o.deed {
+	case identifies:
+		return Identify{}
+	case submits:
+		return Submit{Method: o.method}
+	case asks:
+		return Ask{Method: o.method}
+	case departs:
+		return Depart{Method: o.method, Connection: o.connection}
+	case returns:
+		return Return{Method: o.method, Connection: o.connection}
+	case renews:
+		return NewPassword{}
+	case enrols:
+		return Enrol{Method: o.method}
+	case accepts:
+		return Accept{}
+	case restarts:
+		return Restart{}
+	}
+	return Cancel{}
+}
+
+// offerOf returns the offer that the event takes up: what identifies the action, its particulars left aside.
+// The zero offer, which is never made, is that of an event that is not the person's.
+func offerOf(e Event) offer {
+	switch e := e.(type) {
+	case Identify:
+		return offer{deed: identifies}
+	case Submit:
+		return offer{deed: submits, method: e.Method}
+	case Ask:
+		return offer{deed: asks, method: e.Method}
+	case Depart:
+		return offer{departs, e.Method, e.Connection}
+	case Return:
+		return offer{returns, e.Method, e.Connection}
+	case NewPassword:
+		return offer{deed: renews}
+	case Enrol:
+		return offer{deed: enrols, method: e.Method}
+	case Accept:
+		return offer{deed: accepts}
+	case Restart:
+		return offer{deed: restarts}
+	case Cancel:
+		return offer{deed: cancels}
+	}
+	return offer{}
+}
+
+// offered reports whether the event takes up one of the offers.
+func offered(list []offer, e Event) bool {
+	taken := offerOf(e)
+	for _, o := range list {
+		if o == taken || o.deed == departs && o.connection == "" && taken.deed == departs && o.method == taken.method {
+			return true
+		}
+	}
+	return false
+}
+
+// mostOffers is room for the offers of a step; a longer list only costs an allocation.
+const mostOffers = 16
+
+// offers adds everything that the person may do now to the list. The need is the one that is unmet.
+func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
+	switch need {
+	case Identification:
+		list = identifyOffers(list, p, f)
+	case FirstFactor:
+		list = firstOffers(list, p)
+	case Organisation:
+		list = append(list, offer{departs, SSO, p.Rules.Connection})
+	case PasswordChange:
+		list = append(list, offer{deed: renews})
+	case NewFactor:
+		list = enrolOffers(list, f)
+	case ExternalIdentity:
+		list = append(list, offer{deed: departs, method: Social})
+	case Acceptance:
+		list = append(list, offer{deed: accepts})
+	default:
+		list = proofOffers(list, options(need, p, f, now), p, f, now)
+	}
+	if c := f.Challenge; c.Method.Redirects() && c.open(p, now) {
+		list = append(list, offer{returns, c.Method, c.Connection})
+	}
+	if f.Goal.ByStranger() && f.Subject.Account != "" && f.Goal != Activation {
+		return append(list, offer{deed: restarts})
+	}
+	return append(list, offer{deed: cancels})
+}
+
+func identifyOffers(list []offer, p Policy, f Flow) []offer {
+	if f.Goal != Activation {
+		list = append(list, offer{deed: identifies})
+	}
+	switch f.Goal {
+	case Activation, Recovery:
+		return append(list, offer{deed: submits, method: MailLink})
+	case SignUp:
+		return list
+	}
+	if p.Entry.Methods.Has(Passkey) {
+		list = append(list, offer{deed: asks, method: Passkey}, offer{deed: submits, method: Passkey})
+	}
+	if p.Entry.Methods.Has(Social) {
+		list = append(list, offer{deed: departs, method: Social})
+	}
+	return list
+}
+
+func firstOffers(list []offer, p Policy) []offer {
+	if p.Entry.Connection != "" {
+		list = append(list, offer{departs, SSO, p.Entry.Connection})
+	}
+	for m := range p.Entry.Methods.each {
+		list = methodOffers(list, m)
+	}
+	return list
+}
+
+// proofOffers offers the methods for a need after the first proof. A mailed code can be typed only while
+// one is out, and asked for again once the last one is old enough.
+func proofOffers(list []offer, methods Methods, p Policy, f Flow, now time.Time) []offer {
+	for m := range methods.each {
+		if m != MailCode && m != MailLink {
+			list = methodOffers(list, m)
+			continue
+		}
+		if f.Challenge.Method == m && f.Challenge.open(p, now) {
+			list = append(list, offer{deed: submits, method: m})
+		}
+		list = append(list, offer{deed: asks, method: m})
+	}
+	return list
+}
+
+// methodOffers offers a method as it is proven: at once, after a ceremony is asked for, or elsewhere.
+func methodOffers(list []offer, m Method) []offer {
+	switch m {
+	case Passkey:
+		return append(list, offer{deed: asks, method: m}, offer{deed: submits, method: m})
+	case Social, SSO:
+		return append(list, offer{deed: departs, method: m})
+	}
+	return append(list, offer{deed: submits, method: m})
+}
+
+func enrolOffers(list []offer, f Flow) []offer {
+	set := newFactors(f.Proofs)
+	if f.Goal == Enrolment {
+		set = MethodsOf(f.Target.Enrol)
+	}
+	for m := range set.each {
+		list = append(list, offer{deed: enrols, method: m})
+	}
+	return list
+}
