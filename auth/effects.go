@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cardea-auth/cardea/auth/flow"
 )
@@ -139,7 +140,7 @@ func (j *job) assessRisk(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdict, err := j.s.cfg.Risk(ctx, RiskRequest{Account: account, Client: j.client, Known: j.flow.Known, Proofs: j.flow.Proofs})
+	verdict, err := j.s.cfg.Risk(ctx, RiskRequest{Account: account, Client: j.client, Known: j.flow.Known, Proofs: slices.Clone(j.flow.Proofs)})
 	if err != nil {
 		return nil, fmt.Errorf("auth: assess risk: %w", err)
 	}
