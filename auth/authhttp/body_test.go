@@ -147,9 +147,11 @@ func TestRepeatedParametersAreRefused(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.get("/auth/sign-in?return_to=/a&utm_source=x&utm_source=y&broken=%zz").Code)
 }
 
-// FuzzJSON: what is accepted has no field twice, only fields that are known, and only clean text.
+// FuzzJSON: what is accepted reads as encoding/json reads it, and has no field twice, only fields that are
+// known, and only clean text.
 func FuzzJSON(f *testing.F) {
-	for _, seed := range []string{`{"goal":"sign-in","keep":true,"max_age":3}`, `{"a":1,"a":2}`, `{"goal":"\ud800"}`, `{}`, `{"goal":{"goal":1}}`, "\xff"} {
+	for _, seed := range []string{`{"goal":"sign-in","keep":true,"max_age":3}`, `{"a":1,"a":2}`, `{"goal":"\ud800"}`, `{}`, `{"goal":{"goal":1}}`, "\xff",
+		" { \"goal\"\t: \"a\\\"b\\\\\" ,\n\"keep\" : false , \"max_age\":7 } ", `{"code":"\u0041\ud83d\ude00","g\u006fal":"x"}`} {
 		f.Add([]byte(seed))
 	}
 	allowed := authhttp.FieldNames()
@@ -162,6 +164,9 @@ func FuzzJSON(f *testing.F) {
 		var plain map[string]any
 		require.NoError(t, json.Unmarshal(body, &plain))
 		require.Len(t, plain, len(got))
+		for name, value := range got {
+			require.EqualValues(t, plain[name], value)
+		}
 		dec := json.NewDecoder(strings.NewReader(string(body)))
 		tokens := 0
 		for _, err := dec.Token(); err == nil; _, err = dec.Token() {

@@ -1,0 +1,80 @@
+package authhttp
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"unicode/utf8"
+)
+
+// parseJSON reads one flat object: encoding/json would take the last of two equal keys, match names whatever
+// their case, and put U+FFFD in place of what is not UTF-8. It is asked only whether the text is JSON at all;
+// after that, cutting it up cannot go wrong.
+func parseJSON(body []byte, allowed []string) (fields, error) {
+	if !utf8.Valid(body) || !json.Valid(body) {
+		return nil, errSyntax
+	}
+	rest := blanks(body)
+	if rest[0] != '{' {
+		return nil, errSyntax
+	}
+	f := fields{}
+	for rest = blanks(rest[1:]); rest[0] != '}'; {
+		name, after, err := quoted(rest)
+		if err != nil {
+			return nil, err
+		}
+		value, after, err := scalar(blanks(blanks(after)[1:])) // past the colon
+		if err != nil {
+			return nil, err
+		}
+		if err := f.put(name, value, allowed); err != nil {
+			return nil, err
+		}
+		if rest = blanks(after); rest[0] == ',' {
+			rest = blanks(rest[1:])
+		}
+	}
+	return f, nil
+}
+
+func blanks(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
+
+// scalar cuts a text, a flag or a whole number off valid JSON; nothing else is asked for anywhere.
+func scalar(text []byte) (value any, rest []byte, err error) {
+	switch c := text[0]; {
+	case c == '"':
+		return quoted(text)
+	case c == 't':
+		return true, text[len("true"):], nil
+	case c == 'f':
+		return false, text[len("false"):], nil
+	case c == '-' || '0' <= c && c <= '9':
+		end := bytes.IndexAny(text, ",} \t\r\n")
+		n, err := strconv.Atoi(string(text[:end]))
+		if err != nil {
+			return nil, nil, errFieldValue
+		}
+		return n, text[end:], nil
+	}
+	return nil, nil, errFieldValue
+}
+
+// quoted cuts a string off. Only one with escapes is left to encoding/json.
+func quoted(text []byte) (value string, rest []byte, err error) {
+	plain, end := true, 1
+	for text[end] != '"' {
+		if text[end] == '\\' {
+			plain = false
+			end++
+		}
+		end++
+	}
+	if end++; plain {
+		return string(text[1 : end-1]), text[end:], nil
+	}
+	if json.Unmarshal(text[:end], &value) != nil {
+		return "", nil, errSyntax
+	}
+	return value, text[end:], nil
+}
