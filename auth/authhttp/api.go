@@ -14,6 +14,7 @@ var (
 	clientNames   = []string{"client", "device_token"} // of both
 	beginNames    = slices.Concat([]string{"goal", "identifier", "keep", "return_to", "level", "max_age", "enrol"}, clientNames)
 	continueNames = slices.Concat([]string{"flow", "action"}, inputNames, clientNames)
+	flowNames     = slices.Concat(beginNames, continueNames)
 )
 
 // progressBody is where a flow stands: the View, and what its next step needs.
@@ -90,7 +91,7 @@ func (x *exchange) sessionBody(s auth.Session) sessionBody {
 
 // apiFlow begins a flow, or takes the next step in one.
 func apiFlow(x *exchange) error {
-	in, err := x.readJSON(slices.Concat(beginNames, continueNames)...)
+	in, err := x.readJSON(flowNames...)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@
 // strict reading: malformed UTF-8, unknown fields, repeated fields and trailing data are refused.
 //
 // What this package does not do: it sends no Strict-Transport-Security and does not redirect from http to
-// https, which is for the host's server; it keeps no state; it starts no goroutine.
+// https, which is for the host's server; it keeps nothing of one request for another, but for which language
+// suits which Accept-Language; it starts no goroutine.
 //
 // Texts come from catalogues in English and German ([Config.Catalogs] adds languages), looks from one
 // stylesheet made of custom properties ([Config.Theme]), markup from templates that can be replaced one

@@ -141,14 +141,14 @@ func (x *exchange) read(mediaType string) ([]byte, error) {
 		return nil, &webError{status: http.StatusUnsupportedMediaType, reason: malformed, text: "error.media-type"}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, bodyLimit))
+	if err == nil {
+		return body, nil
+	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return nil, &webError{status: http.StatusRequestEntityTooLarge, reason: malformed, text: "error.too-large"}
 	}
-	if err != nil {
-		return nil, refuseBody(err)
-	}
-	return body, nil
+	return nil, refuseBody(err)
 }
 
 func isJSON(r *http.Request) bool { return isMedia(r, "application/json") }

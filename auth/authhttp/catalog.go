@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
@@ -37,14 +38,37 @@ func (c *catalog) text(key string, pairs ...string) string {
 	if !ok {
 		return key
 	}
-	if len(pairs) == 0 {
-		return s
+	return fill(s, pairs)
+}
+
+// fill puts values in the place of their names in braces. What it puts in is not looked at again.
+func fill(s string, pairs []string) string {
+	var filled strings.Builder
+	for {
+		before, after, opened := strings.Cut(s, "{")
+		name, rest, closed := strings.Cut(after, "}")
+		if !opened || !closed {
+			filled.WriteString(s)
+			return filled.String()
+		}
+		filled.WriteString(before)
+		if value, ok := valueOf(pairs, name); ok {
+			filled.WriteString(value)
+			s = rest
+		} else {
+			filled.WriteByte('{')
+			s = after
+		}
 	}
-	filled := slices.Clone(pairs)
-	for i := 0; i < len(filled); i += 2 {
-		filled[i] = "{" + filled[i] + "}"
+}
+
+func valueOf(pairs []string, name string) (value string, ok bool) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == name {
+			return pairs[i+1], true
+		}
 	}
-	return strings.NewReplacer(filled...).Replace(s)
+	return "", false
 }
 
 // either returns the sentence of the first key that there is.
@@ -85,16 +109,40 @@ func (c *catalog) direction() string {
 type languages struct {
 	list    []*catalog
 	matcher language.Matcher
+
+	mu      sync.RWMutex
+	matched map[string]*catalog // by Accept-Language; browsers send few different ones, all of them with every request
 }
 
-// acceptLimit is how much of an Accept-Language is looked at; honest ones are far shorter.
-const acceptLimit = 256
+const (
+	// acceptLimit is how much of an Accept-Language is looked at; honest ones are far shorter.
+	acceptLimit = 256
+	// matchedLimit is how many answers are remembered. Whoever fills the room with nonsense only makes the
+	// others be matched anew, at every request.
+	matchedLimit = 256
+)
 
 // match returns the catalogue that suits an Accept-Language best.
 func (l *languages) match(accept string) *catalog {
 	if accept == "" || len(accept) > acceptLimit {
 		return l.list[0]
 	}
+	l.mu.RLock()
+	c := l.matched[accept]
+	l.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	c = l.best(accept)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.matched) < matchedLimit {
+		l.matched[strings.Clone(accept)] = c // a part of a longer text would keep all of it
+	}
+	return c
+}
+
+func (l *languages) best(accept string) *catalog {
 	tags, _, err := language.ParseAcceptLanguage(accept)
 	if err != nil || len(tags) == 0 {
 		return l.list[0]
@@ -140,7 +188,7 @@ func newLanguages(first string, extra map[string]map[string]string) (*languages,
 		maps.Copy(all[tag].texts, extra[name])
 		problems = append(problems, compareTexts(name, base, all[tag].texts)...)
 	}
-	l := &languages{}
+	l := &languages{matched: map[string]*catalog{}}
 	tag, err := language.Parse(first)
 	if err != nil || all[tag] == nil {
 		return nil, errors.Join(append(problems, fmt.Errorf("Language is %q; there is no catalogue for it", first))...)

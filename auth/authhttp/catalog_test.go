@@ -138,14 +138,35 @@ func TestLanguagesSayTheSameThings(t *testing.T) {
 
 func TestLanguageNegotiation(t *testing.T) {
 	s := open(t, ada())
-	for accept, want := range map[string]string{
+	wants := map[string]string{
 		"": "en", "de": "de", "de-AT,de;q=0.9,en;q=0.8": "de", "en-GB,en;q=0.9,de;q=0.8": "en", "fr,de;q=0.5": "de", "fr": "en",
 		"DE": "de", "*": "en", ";;;": "en", "de;q=0": "en", strings.Repeat("de,", 500): "en", "zh-Hant, de;q=0.1": "de",
-	} {
+	}
+	for accept, want := range wants {
 		w := s.do(request{target: "/auth/sign-in", header: map[string]string{"Accept-Language": accept}})
 		require.Equal(t, want, w.Header().Get("Content-Language"), "%q", accept)
 		require.Contains(t, w.Body.String(), `<html lang="`+want+`" dir="ltr">`)
 		require.Contains(t, w.Header().Values("Vary"), "Accept-Language")
+	}
+	for range 2 { // what is remembered is the same, and there is an end to it
+		for accept, want := range wants {
+			require.Equal(t, want, s.h.Match(accept), "%q", accept)
+		}
+		for n := range 2 * authhttp.MatchedLimit {
+			require.Equal(t, "de", s.h.Match(fmt.Sprintf("de;q=0.%03d", n+1)))
+		}
+	}
+	require.Equal(t, authhttp.MatchedLimit, s.h.Matched())
+}
+
+// Of two values, neither is taken for a text with a name in it.
+func TestPlaceholders(t *testing.T) {
+	pairs := []string{"browser", "{system}", "system", "Linux {browser} {"}
+	for text, want := range map[string]string{
+		"{browser} on {system}": "{system} on Linux {browser} {", "{system}{system}": "Linux {browser} {Linux {browser} {",
+		"{}{{browser}": "{}{{system}", "{other} }{browser}{": "{other} }{system}{", "plain": "plain", "": "",
+	} {
+		require.Equal(t, want, authhttp.Fill(text, pairs...), text)
 	}
 }
 

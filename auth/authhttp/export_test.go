@@ -63,3 +63,15 @@ var TemplateFiles = templateFiles
 
 // Statuses is the table of statuses.
 func Statuses() map[flow.Reason]int { return statuses }
+
+// MatchedLimit is matchedLimit.
+const MatchedLimit = matchedLimit
+
+// Match returns the language that answers an Accept-Language.
+func (h *Handler) Match(accept string) string { return h.languages.match(accept).tag.String() }
+
+// Matched is how many Accept-Languages are remembered.
+func (h *Handler) Matched() int { return len(h.languages.matched) }
+
+// Fill is fill.
+func Fill(text string, pairs ...string) string { return fill(text, pairs) }

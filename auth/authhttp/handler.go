@@ -211,7 +211,7 @@ const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data
 
 // secure sets the headers that every answer has, errors included (ASVS 3.4, 3.5.8, 14.3.2).
 func secure(header http.Header) {
-	for _, pair := range [...][2]string{
+	pairs := [...][2]string{
 		{"Cache-Control", "no-store"},
 		{"Content-Security-Policy", contentPolicy},
 		{"Cross-Origin-Opener-Policy", "same-origin"},
@@ -219,8 +219,11 @@ func secure(header http.Header) {
 		{"Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
 		{"Referrer-Policy", "no-referrer"},
 		{"X-Content-Type-Options", "nosniff"},
-	} {
-		header.Set(pair[0], pair[1])
+	}
+	values := make([]string, len(pairs)) // one allocation for all; the capacities keep them apart
+	for i, pair := range pairs {
+		values[i] = pair[1]
+		header[pair[0]] = values[i : i+1 : i+1]
 	}
 }
 
@@ -241,9 +244,11 @@ func showStyle(x *exchange) error {
 
 // addVary adds fields to Vary without repeating one.
 func addVary(header http.Header, fields ...string) {
+	list := slices.Grow(header["Vary"], len(fields))
 	for _, f := range fields {
-		if !slices.Contains(header["Vary"], f) {
-			header.Add("Vary", f)
+		if !slices.Contains(list, f) {
+			list = append(list, f)
 		}
 	}
+	header["Vary"] = list
 }
