@@ -41,14 +41,24 @@ const (
 	logAgent   = "user_agent"
 )
 
+// heard reports whether anybody takes a decision of this reason: if not, nobody need put it into words.
+func (s *Service) heard(ctx context.Context, reason string) bool {
+	return s.cfg.Audit != nil || s.log.Enabled(ctx, levelOf(reason))
+}
+
+func levelOf(reason string) slog.Level {
+	if reason != "" {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
 // decided records a decision, in the log and in the sink. A sink that fails is logged and changes nothing.
 func (s *Service) decided(ctx context.Context, e AuditEvent) {
 	e.Time = s.now().UTC()
-	level := slog.LevelInfo
-	if e.Reason != "" {
-		level = slog.LevelWarn
+	if level := levelOf(e.Reason); s.log.Enabled(ctx, level) {
+		s.log.LogAttrs(ctx, level, "decision", e.attrs()...)
 	}
-	s.log.LogAttrs(ctx, level, "decision", e.attrs()...)
 	if s.cfg.Audit == nil {
 		return
 	}
@@ -58,7 +68,7 @@ func (s *Service) decided(ctx context.Context, e AuditEvent) {
 }
 
 func (e AuditEvent) attrs() []slog.Attr {
-	attrs := []slog.Attr{slog.String(logEvent, e.What)}
+	attrs := append(make([]slog.Attr, 0, 9), slog.String(logEvent, e.What))
 	for _, a := range [...]struct{ key, value string }{
 		{logGoal, e.Goal}, {logFlow, e.FlowID}, {logAccount, e.Account}, {logSession, e.Session},
 		{logMethod, e.Method}, {logReason, e.Reason}, {logClient, e.Client}, {logPrefix, e.Prefix}, {logAgent, e.UserAgent},
@@ -76,6 +86,9 @@ const longestAgent = 256
 // cleanAgent drops what could pass for a line of its own, control a terminal or turn the writing direction:
 // whoever calls chooses the text and its length.
 func cleanAgent(text string) string {
+	if len(text) <= longestAgent && !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return text
+	}
 	var b strings.Builder
 	for _, c := range text[:min(len(text), 4*longestAgent)] {
 		if !unicode.IsGraphic(c) || c == utf8.RuneError {

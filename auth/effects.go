@@ -260,8 +260,15 @@ func (j *job) remember(ctx context.Context, account string) error {
 }
 
 func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reason) {
+	reason := ""
+	if r != 0 {
+		reason = r.String()
+	}
+	if !j.s.heard(ctx, reason) {
+		return
+	}
 	e := AuditEvent{
-		What: what, Goal: j.flow.Goal.String(), FlowID: j.record.ID, Session: j.flow.Acting,
+		What: what, Goal: j.flow.Goal.String(), FlowID: j.record.ID, Session: j.flow.Acting, Reason: reason,
 		Client: j.client.transport(), UserAgent: cleanAgent(j.client.UserAgent), Known: j.flow.Known,
 	}
 	if !j.flow.Subject.Decoy {
@@ -273,11 +280,8 @@ func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reas
 	if m != 0 {
 		e.Method = m.String()
 	}
-	if r != 0 {
-		e.Reason = r.String()
-	}
-	if prefix, ok := throttlePrefix(j.client.Address); ok {
-		e.Prefix = prefix.String()
+	if j.client.Address.IsValid() {
+		e.Prefix = j.prefixKey()
 	}
 	j.s.decided(ctx, e)
 }

@@ -19,6 +19,7 @@ type job struct {
 	client Client
 	inputs Inputs
 
+	prefix  string // that the client is counted under; see prefixKey
 	record  FlowRecord
 	domain  string
 	flow    flow.Flow
@@ -250,17 +251,29 @@ func (j *job) filled(a flow.Action) bool {
 		if !in.Required {
 			continue
 		}
-		have := map[string]bool{
-			"identifier": j.inputs.Identifier != "", "password": !j.inputs.Password.IsZero(),
-			"new_password": !j.inputs.NewPassword.IsZero(), "code": !j.inputs.Code.IsZero(),
-			"connection": j.inputs.Connection != "",
-		}
 		optionalHere := in.Name == "new_password" && a.Name == flow.Password.String()
-		if !have[in.Name] && !optionalHere {
+		if !j.inputs.have(in.Name) && !optionalHere {
 			return false
 		}
 	}
 	return true
+}
+
+// have reports whether the named input is there.
+func (in Inputs) have(name string) bool {
+	switch name {
+	case "identifier":
+		return in.Identifier != ""
+	case "password":
+		return !in.Password.IsZero()
+	case "new_password":
+		return !in.NewPassword.IsZero()
+	case "code":
+		return !in.Code.IsZero()
+	case "connection":
+		return in.Connection != ""
+	}
+	return false
 }
 
 // drive gives the machine an event, carries out the effects and gives it their results, until it waits

@@ -145,14 +145,14 @@ func (s *Service) entry(ctx context.Context, domain string) (flow.Entry, error) 
 	if err != nil {
 		return flow.Entry{}, fmt.Errorf("auth: resolve entry: %w", err)
 	}
+	if entry == (flow.Entry{Methods: flow.MethodsOf(flow.Password)}) {
+		return entry, nil // nothing that Validate could mind; the limits it has seen in New
+	}
 	p := flow.Policy{Entry: entry, Limits: s.cfg.Limits}
 	if err := p.Validate(); err != nil {
 		return flow.Entry{}, fmt.Errorf("auth: entry: %w", err)
 	}
-	if entry.Methods != flow.MethodsOf(flow.Password) || entry.Connection != "" || entry.SignUp || entry.Recovery {
-		return flow.Entry{}, errors.New("auth: entry offers more than passwords, and nothing is configured for it")
-	}
-	return entry, nil
+	return flow.Entry{}, errors.New("auth: entry offers more than passwords, and nothing is configured for it")
 }
 
 // supported refuses rules that ask for what nothing here can do: a rule that cannot be kept must not look

@@ -29,10 +29,13 @@ func throttlePrefix(a netip.Addr) (netip.Prefix, bool) {
 
 // prefixKey counts clients without an address together: an attacker must not gain by hiding it.
 func (j *job) prefixKey() string {
-	if p, ok := throttlePrefix(j.client.Address); ok {
-		return p.String()
+	if j.prefix == "" {
+		j.prefix = "unknown"
+		if p, ok := throttlePrefix(j.client.Address); ok {
+			j.prefix = p.String()
+		}
 	}
-	return "unknown"
+	return j.prefix
 }
 
 // admit bounds how many flows an address prefix may begin.
@@ -50,8 +53,8 @@ func (j *job) admit(ctx context.Context) error {
 	return nil
 }
 
-// attemptBuckets are the counters that a try of the method takes from. A known device has its own, so that
-// strangers who use up theirs do not lock the owner out (ASVS 6.3.1).
+// attemptBuckets are the counters that a try of the method takes from, the authenticator's own lane first. A
+// known device has one of its own, so that strangers who use up theirs do not lock the owner out (ASVS 6.3.1).
 func (j *job) attemptBuckets(m flow.Method) []Bucket {
 	t := j.s.throttle
 	lane := Bucket{
@@ -119,19 +122,13 @@ func (j *job) settle(ctx context.Context, e flow.SettleAttempts) error {
 		}
 		return nil
 	}
-	var shared []Bucket
-	for _, b := range j.attemptBuckets(e.Method) {
-		if b.Key != j.laneKey(e.Method) {
-			shared = append(shared, b)
+	buckets := j.attemptBuckets(e.Method)
+	if shared := buckets[1:]; len(shared) > 0 {
+		if err := j.s.cfg.Counters.Refund(ctx, shared, j.now); err != nil {
+			return fmt.Errorf("auth: refund attempt: %w", err)
 		}
 	}
-	if len(shared) == 0 {
-		return j.s.resetAttempts(ctx, j.laneKey(e.Method))
-	}
-	if err := j.s.cfg.Counters.Refund(ctx, shared, j.now); err != nil {
-		return fmt.Errorf("auth: refund attempt: %w", err)
-	}
-	return j.s.resetAttempts(ctx, j.laneKey(e.Method))
+	return j.s.resetAttempts(ctx, buckets[0].Key)
 }
 
 func (t Throttle) withDefaults() Throttle {
