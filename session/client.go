@@ -13,6 +13,9 @@ const maxUserAgent = 256
 // cleanUserAgent returns the User-Agent as it may be listed and logged: valid UTF-8, no more than 256 bytes,
 // whole characters, and none that controls a terminal or turns the writing direction.
 func cleanUserAgent(text string) string {
+	if len(text) <= maxUserAgent && !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return strings.TrimSpace(text)
+	}
 	var out strings.Builder
 	for _, c := range text { // bytes that are no UTF-8 come as utf8.RuneError
 		if !unicode.IsGraphic(c) {

@@ -43,14 +43,17 @@ func cookie(r *http.Request, name string) string {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			n, v, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-			if !ok || strings.TrimRight(n, " \t") != name {
+			v, ok := strings.CutPrefix(strings.TrimLeft(pair, " \t"), name)
+			if !ok {
 				continue
+			}
+			if v = strings.Trim(v, " \t"); v != "" && v[0] != '=' {
+				continue // another name that begins like this one
 			}
 			if found {
 				return ""
 			}
-			value, found = v, true
+			value, found = strings.TrimPrefix(v, "="), true
 		}
 	}
 	if len(value) > cookieLimit || !cookieOctets(value) {
@@ -72,12 +75,8 @@ func cookieOctets(value string) bool {
 
 // setCookie sets a cookie: for the browser session if age is zero, gone at once if it is negative.
 func (h *Handler) setCookie(w http.ResponseWriter, name, value string, age time.Duration) error {
-	c := &http.Cookie{
-		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: !h.cfg.InsecureCookiesForLoopback,
-		SameSite: http.SameSiteLaxMode, MaxAge: int(math.Ceil(age.Seconds())),
-	}
-	text := c.String()
-	if !cookieOctets(value) || text == "" || len(text) > cookieLimit {
+	text := name + "=" + value + h.cookieAttributes(age)
+	if !cookieOctets(value) || len(text) > cookieLimit {
 		return fmt.Errorf("authhttp: cookie %s: %d bytes cannot be set", name, len(text))
 	}
 	// A renewed cookie may have been set already; two of one name in an answer are for browsers to pick from.
@@ -86,6 +85,19 @@ func (h *Handler) setCookie(w http.ResponseWriter, name, value string, age time.
 		return strings.HasPrefix(earlier, name+"=")
 	}), text)
 	return nil
+}
+
+// cookieAttributes are those of all our cookies: for the whole site, not for scripts, over https, not with what other
+// sites' pages send but for links.
+func (h *Handler) cookieAttributes(age time.Duration) string {
+	attributes := "; Path=/; HttpOnly; Secure; SameSite=Lax"
+	if h.cfg.InsecureCookiesForLoopback {
+		attributes = "; Path=/; HttpOnly; SameSite=Lax"
+	}
+	if age == 0 {
+		return attributes
+	}
+	return attributes + "; Max-Age=" + strconv.Itoa(max(int(math.Ceil(age.Seconds())), 0))
 }
 
 func (h *Handler) dropCookie(w http.ResponseWriter, name string) {

@@ -83,6 +83,7 @@ func TestPlantedCookies(t *testing.T) {
 		"quoted":           `__Host-cardea-session="` + token + `"`,
 		"not a cookie":     "__Host-cardea-session=" + token + "\u00e9",
 		"longer name":      "x__Host-cardea-session=" + token,
+		"bare":             bothCookie + "; __Host-cardea-session",
 		"in another value": "a=b__Host-cardea-session=" + token,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,4 +149,34 @@ func TestNoticesCannotBeMadeByALink(t *testing.T) {
 	require.Equal(t, -1, set(w, "__Host-cardea-notice").MaxAge, "shown once")
 	w = s.do(request{target: "/auth/account", cookies: bothCookie + "; __Host-cardea-notice=you-won"})
 	require.NotContains(t, w.Body.String(), "role=\"status\"")
+}
+
+// FuzzCookie compares with net/http's reading: what we find is there once, and the same; what is there once and
+// plain is found. We may refuse what net/http reads or drops, never read what it does not.
+func FuzzCookie(f *testing.F) {
+	const name = "__Host-a"
+	for _, seed := range []string{
+		"__Host-a=x", "b=1; __Host-a=x;c=2", " __Host-a\t= x", "__Host-a=x; __Host-a=y", "__Host-a=x;__Host-a", "__Host-a=\"x\"", "__Host-a", "__Host-a==x=", "__Host-ab=x",
+		"__Host-a b=x", "x__Host-a=y; =__Host-a=z", "__Host-a=x\n__Host-a=y", "__Host-a=é; __Host-a=y", "__host-a=x", ";;__Host-a=x;", "__Host-a=",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Split(text, "\n") // as several header lines
+		if strings.Contains(text, "\r") || strings.Count(text, ";") > 1000 {
+			t.Skip("no such line comes from a connection, or net/http reads none of it")
+		}
+		r := &http.Request{Header: http.Header{"Cookie": lines}}
+		got, theirs := authhttp.Cookie(r, name), r.CookiesNamed(name)
+		if got != "" {
+			require.Len(t, theirs, 1)
+			require.Equal(t, theirs[0].Value, got)
+			require.False(t, theirs[0].Quoted)
+			return
+		}
+		if len(theirs) == 1 && strings.Count(text, name) == 1 && !theirs[0].Quoted {
+			value := theirs[0].Value
+			require.True(t, value == "" || len(value) > 4096 || strings.ContainsAny(value, " ,"), "%q", value)
+		}
+	})
 }

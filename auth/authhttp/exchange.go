@@ -119,14 +119,14 @@ func (x *exchange) write(status int, body []byte) error {
 }
 
 func (x *exchange) writeJSON(status int, body any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
+	var text bytes.Buffer
+	if err := json.NewEncoder(&text).Encode(body); err != nil {
 		return fmt.Errorf("authhttp: encode answer: %w", err)
 	}
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.Header().Set("Content-Language", x.lang.tag.String())
 	addVary(x.w.Header(), "Accept", "Accept-Language", "Cookie")
-	return x.write(status, append(text, '\n'))
+	return x.write(status, text.Bytes())
 }
 
 // render writes a page. It is made in full before the first byte leaves, so that a fault half way through

@@ -75,3 +75,6 @@ func (h *Handler) Matched() int { return len(h.languages.matched) }
 
 // Fill is fill.
 func Fill(text string, pairs ...string) string { return fill(text, pairs) }
+
+// Cookie is cookie.
+func Cookie(r *http.Request, name string) string { return cookie(r, name) }

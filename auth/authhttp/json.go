@@ -20,7 +20,7 @@ func parseJSON(body []byte, allowed []string) (fields, error) {
 	}
 	f := fields{}
 	for rest = blanks(rest[1:]); rest[0] != '}'; {
-		name, after, err := quoted(rest)
+		name, after, err := fieldName(rest, allowed)
 		if err != nil {
 			return nil, err
 		}
@@ -36,6 +36,16 @@ func parseJSON(body []byte, allowed []string) (fields, error) {
 		}
 	}
 	return f, nil
+}
+
+// fieldName cuts a field's name off. One that is allowed and has no escapes needs no text of its own.
+func fieldName(text []byte, allowed []string) (name string, rest []byte, err error) {
+	for _, name := range allowed {
+		if n := len(name) + 1; len(text) > n && text[n] == '"' && string(text[1:n]) == name {
+			return name, text[n+1:], nil
+		}
+	}
+	return quoted(text)
 }
 
 func blanks(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
