@@ -105,13 +105,13 @@ func (h *Handler) dropCookie(w http.ResponseWriter, name string) {
 }
 
 // setSession hands a session's token to the browser. With "keep me signed in" the cookie lasts as long as
-// the session would unused, and carries the day it was set on: that way one look at the request tells
-// when it has to be renewed. Nobody gains anything by changing the day.
+// the session would unused, and carries the day that the session was seen on: that way one look at the request
+// tells when it has to be renewed, as the session was. Nobody gains anything by changing the day.
 func (h *Handler) setSession(w http.ResponseWriter, s auth.Session, token string, now time.Time) error {
 	if !s.Keep {
 		return h.setCookie(w, h.cookies.session, token, 0)
 	}
-	value := token + "." + strconv.FormatInt(dayOf(now), 10)
+	value := token + "." + strconv.FormatInt(dayOf(s.SeenAt), 10)
 	return h.setCookie(w, h.cookies.session, value, max(s.ExpiresAt.Sub(now), time.Second))
 }
 
@@ -134,11 +134,10 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request) (auth.Ses
 	if !s.Keep {
 		return s, nil
 	}
-	now := h.cfg.Now()
-	if on, err := strconv.ParseInt(set, 10, 64); !dated || err != nil || on != dayOf(now) {
+	if on, err := strconv.ParseInt(set, 10, 64); !dated || err != nil || on != dayOf(s.SeenAt) {
 		// Whoever caches this answer would hand the session to others.
 		w.Header().Set("Cache-Control", "no-store")
-		return s, h.setSession(w, s, token, now)
+		return s, h.setSession(w, s, token, h.cfg.Now())
 	}
 	return s, nil
 }
