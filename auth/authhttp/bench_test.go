@@ -53,19 +53,19 @@ func versus(b *testing.B, ours, floor func()) {
 	b.ReportMetric(ratios[len(ratios)/2], "x-floor")
 }
 
-// reply is an http.ResponseWriter that is used again and again, so that its own cost is next to nothing.
-type reply struct {
+// sink is an http.ResponseWriter that is used again and again, so that its own cost is next to nothing.
+type sink struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (w *reply) Header() http.Header            { return w.header }
-func (w *reply) WriteHeader(status int)         { w.status = status }
-func (w *reply) Write(text []byte) (int, error) { return w.body.Write(text) }
+func (w *sink) Header() http.Header            { return w.header }
+func (w *sink) WriteHeader(status int)         { w.status = status }
+func (w *sink) Write(text []byte) (int, error) { return w.body.Write(text) }
 
 // serve answers one request and returns the reply, which is good until the next.
-func (w *reply) serve(h http.Handler, r *http.Request) *reply {
+func (w *sink) serve(h http.Handler, r *http.Request) *sink {
 	clear(w.header)
 	w.status = http.StatusOK
 	w.body.Reset()
@@ -74,7 +74,7 @@ func (w *reply) serve(h http.Handler, r *http.Request) *reply {
 }
 
 // cookie returns the value of a cookie that the reply sets, or nothing.
-func (w *reply) cookie(name string) string {
+func (w *sink) cookie(name string) string {
 	for _, line := range w.header["Set-Cookie"] {
 		if rest, ok := strings.CutPrefix(line, name+"="); ok {
 			value, _, _ := strings.Cut(rest, ";")
@@ -159,11 +159,11 @@ type visitor struct {
 	first, second          http.Request
 	flowCookie, beginning  string // the name of the cookie; the cookies before it
 	firstBody, secondParts []byte
-	reply                  reply
+	reply                  sink
 }
 
 func newVisitor(target, flowCookie, cookies string) *visitor {
-	v := &visitor{flowCookie: flowCookie, beginning: cookies, reply: reply{header: http.Header{}}}
+	v := &visitor{flowCookie: flowCookie, beginning: cookies, reply: sink{header: http.Header{}}}
 	for _, r := range []*http.Request{&v.first, &v.second} {
 		*r = *browserRequest(http.MethodPost, target, cookies)
 		r.Header.Set("Accept", "application/json")
@@ -178,7 +178,7 @@ func newVisitor(target, flowCookie, cookies string) *visitor {
 }
 
 // signIn returns the last reply, which has the session's cookie.
-func (v *visitor) signIn(h http.Handler) *reply {
+func (v *visitor) signIn(h http.Handler) *sink {
 	v.first.Body = io.NopCloser(bytes.NewReader(v.firstBody))
 	w := v.reply.serve(h, &v.first)
 	_, rest, _ := bytes.Cut(w.body.Bytes(), []byte(`"flow":"`))
@@ -207,7 +207,7 @@ func BenchmarkRequire(b *testing.B) {
 		s, _ := r.Context().Value(floorKey{}).(floorSession)
 		seen = s.account
 	}))
-	w := reply{header: http.Header{}}
+	w := sink{header: http.Header{}}
 	measured := func(h http.Handler, cookie string) func() {
 		r := browserRequest(http.MethodGet, "/inbox?page=2", others+"; "+cookie)
 		return func() {

@@ -20,8 +20,10 @@ var (
 const sessionColumns = `s.hash, s.id, s.account, s.epoch, s.created_at, s.authenticated_at, s.seen_at,
 	s.expires_at, s.ends_at, s.keep, s.assurance, s.proofs, s.user_agent, s.prefix`
 
+// findSession says IN, not =, and means it: SQLite would look at the value that is bound to =, whether it tells
+// something about the rows, and for that prepare a statement with a join anew at every execution.
 const findSession = `SELECT ` + sessionColumns + `, k.status, k.security_epoch, k.session_epoch
-	FROM cardea_sessions s JOIN cardea_standings k ON k.account = s.account WHERE s.hash = ?`
+	FROM cardea_sessions s JOIN cardea_standings k ON k.account = s.account WHERE s.hash IN (?)`
 
 // CreateSession implements session.TokenStore.
 func (s *Store) CreateSession(ctx context.Context, r session.Record, expect auth.Standing, o session.CreateOptions) error {
