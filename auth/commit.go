@@ -41,6 +41,9 @@ func (j *job) replacePassword(ctx context.Context, e flow.Commit) (flow.Event, e
 	if err != nil {
 		return nil, fmt.Errorf("auth: hash password: %w", err)
 	}
+	if err := j.claim(ctx, flow.CommitRefused{Refusal: flow.Refusal{Reason: flow.Stale}}); err != nil {
+		return nil, err
+	}
 	from := Standing{Status: subject.Status, Epochs: subject.Epochs}
 	next := Standing{Status: subject.Status, Epochs: raised(subject.Epochs, e.EndOthers)}
 	if err := j.s.fence(ctx, subject.Account, from, next, j.flow.Acting); err != nil {
@@ -54,6 +57,26 @@ func (j *job) replacePassword(ctx context.Context, e flow.Commit) (flow.Event, e
 		return staleOrFault(fmt.Errorf("auth: replace password: %w", err))
 	}
 	return flow.Committed{Epochs: epochs}, nil
+}
+
+// claim closes the flow in the store before something is done that cannot be undone: of two requests with one
+// handle, only the one that closes the flow goes on, so a session is made once, and whoever is told that nothing
+// was done can believe it. The flow is stored as after the given result; if the request is cut short, the person
+// begins again.
+func (j *job) claim(ctx context.Context, as flow.Event) error {
+	waiting := j.flow
+	p, err := j.policy(ctx)
+	if err != nil {
+		return err
+	}
+	if j.flow, _, err = flow.Step(p, waiting, as, j.now); err != nil {
+		return err
+	}
+	if err := j.save(ctx); err != nil {
+		return err
+	}
+	j.flow = waiting
+	return nil
 }
 
 // raised returns the epochs after a change of credentials, and after the end of all sessions.

@@ -76,9 +76,11 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 	return flow.SubjectFound{Subject: subject, Known: known && !decoy}, nil
 }
 
-// decoyID is a keyed hash: only this installation can tell that the id is nobody's.
+// decoyID is a keyed hash: only this installation can tell that the id is nobody's. It is made with the oldest
+// key, so that a rotation does not change it: an account keeps its failed attempts, and if an unknown address
+// lost them on that day, it would stand out.
 func (s *Service) decoyID(identifier string) string {
-	sum, _ := s.decoys.MAC(s.decoys.Current(), identifier)
+	sum, _ := s.decoys.MAC(s.decoys.oldest, identifier)
 	return "decoy~" + base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
@@ -189,22 +191,12 @@ func (j *job) unchanged(ctx context.Context) (problem string, err error) {
 	return problem, nil
 }
 
-// issueSession closes the flow before it makes the session: of two requests with one handle, only the one
-// that closes the flow goes on, so a flow never yields two sessions. If the session then cannot be made,
-// the person begins again.
+// issueSession claims the flow before it makes the session. If the session then cannot be made, the person
+// begins again.
 func (j *job) issueSession(ctx context.Context, e flow.IssueSession) (flow.Event, error) {
-	waiting := j.flow
-	p, err := j.policy(ctx)
-	if err != nil {
+	if err := j.claim(ctx, flow.SessionIssued{}); err != nil {
 		return nil, err
 	}
-	if j.flow, _, err = flow.Step(p, waiting, flow.SessionIssued{}, j.now); err != nil {
-		return nil, err
-	}
-	if err := j.save(ctx); err != nil {
-		return nil, err
-	}
-	j.flow = waiting
 	issued, err := j.s.cfg.Sessions.Issue(ctx, SessionRequest{
 		Account: e.Account, Standing: Standing{Status: flow.Active, Epochs: e.Epochs}, Proofs: e.Proofs,
 		Assurance: e.Assurance, Keep: e.Keep, Replaces: e.Replaces, Client: j.client,

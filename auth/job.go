@@ -21,6 +21,8 @@ type job struct {
 
 	prefix  string // that the client is counted under; see prefixKey
 	record  FlowRecord
+	opened  uint64 // the version that the request found
+	before  uint64 // the one whose handle led to it; zero for none
 	domain  string
 	flow    flow.Flow
 	saved   bool     // the present facts are in the store
@@ -36,6 +38,7 @@ type job struct {
 type stored struct {
 	Flow   flow.Flow `json:"flow"`
 	Domain string    `json:"domain,omitempty"`
+	Before uint64    `json:"before,omitempty"` // see job
 }
 
 // create prepares a record; it is written when the first step is done.
@@ -67,7 +70,7 @@ func (j *job) load(ctx context.Context, id string) error {
 	if err := json.Unmarshal(r.Data, &data); err != nil {
 		return fmt.Errorf("auth: decode flow: %w", err)
 	}
-	j.record, j.flow, j.domain, j.saved = r, data.Flow, data.Domain, true
+	j.record, j.opened, j.before, j.flow, j.domain, j.saved = r, r.Version, data.Before, data.Flow, data.Domain, true
 	return nil
 }
 
@@ -88,7 +91,7 @@ func (j *job) open(ctx context.Context, handle Secret) (repeated bool, err error
 	switch r := j.record; {
 	case j.s.opens(r, r.Version, secret):
 		return false, nil
-	case r.Version > 1 && j.s.opens(r, r.Version-1, secret) && j.now.Sub(r.TouchedAt) < repeatWindow:
+	case j.before != 0 && j.s.opens(r, j.before, secret) && j.now.Sub(r.TouchedAt) < repeatWindow:
 		return true, nil
 	}
 	return false, flow.Deny(flow.Stale)
@@ -356,7 +359,7 @@ func (j *job) save(ctx context.Context) error {
 	if j.saved {
 		return nil
 	}
-	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain})
+	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened})
 	if err != nil {
 		return fmt.Errorf("auth: encode flow: %w", err)
 	}

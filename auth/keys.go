@@ -107,13 +107,14 @@ func (k Keys) Derive(purpose string) DerivedKeys {
 		}
 		keys[master.ID] = keyed(key)
 	}
-	return DerivedKeys{k.String(), list[0].ID, func(id string) hash.Cloner { return keys[id] }}
+	return DerivedKeys{k.String(), list[0].ID, list[len(list)-1].ID, func(id string) hash.Cloner { return keys[id] }}
 }
 
 // DerivedKeys are the keys of one purpose. They are safe for concurrent use. The zero value has no key.
 type DerivedKeys struct {
 	names   string // as they are printed
 	current string
+	oldest  string
 	keyed   func(id string) hash.Cloner // nil for an unknown one; fmt does not look into functions either
 }
 

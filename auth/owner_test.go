@@ -106,3 +106,65 @@ func TestSecondOfADoubleClickLooksOn(t *testing.T) {
 	require.Equal(t, flow.Granted.String(), second.View.Outcome)
 	require.Equal(t, []string{first.Session.ID}, w.live(a.ID))
 }
+
+// Of two requests with one handle, the one that comes second has done nothing, a change of password included: what
+// it is told must be true.
+func TestChangeThatLostItsStepIsNotMade(t *testing.T) {
+	w := newWorld(t)
+	w.account(ann)
+	b := w.browser()
+	b.signIn(ann, right)
+	p, err := b.enrol()
+	require.NoError(t, err)
+	var first auth.Progress
+	w.pw.meanwhile(func() {
+		var err error
+		first, err = b.password(p.Handle, right)
+		require.NoError(t, err)
+		require.Equal(t, flow.PasswordChange, first.View.Need)
+	})
+	second, err := b.do(p.Handle, "password", change(right, newer, true))
+	require.NoError(t, err)
+	require.True(t, second.Repeated)
+	require.Equal(t, first.Handle.Reveal(), second.Handle.Reveal())
+	require.True(t, w.alive(b.session))
+	last, err := b.do(second.Handle, "new-password", auth.Inputs{NewPassword: auth.NewSecret(latest)})
+	require.NoError(t, err)
+	require.NotNil(t, last.Session, "the flow goes on where the first one left it")
+	w.browser().signIn(ann, latest)
+}
+
+// The double click of a change of password: the second one shows what the first one did, though a change takes two
+// versions of the flow.
+func TestDoubleClickOfAChangeShowsItsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.account(ann)
+	b := w.browser()
+	b.signIn(ann, right)
+	p, err := b.enrol()
+	require.NoError(t, err)
+	again := auth.ContinueRequest{Handle: p.Handle, Action: "password", Inputs: change(right, newer, false), Client: b.client()}
+	done, err := b.do(p.Handle, "password", change(right, newer, false))
+	require.NoError(t, err)
+	require.NotNil(t, done.Session)
+	for range 2 {
+		second, err := w.Continue(w.ctx, again)
+		require.NoError(t, err)
+		require.True(t, second.Repeated)
+		require.Nil(t, second.Session)
+		require.Equal(t, flow.Granted.String(), second.View.Outcome)
+	}
+	w.clock.Advance(30 * time.Second)
+	_, err = w.Continue(w.ctx, again)
+	refused(t, err, flow.Stale)
+}
+
+// An account that is deleted while its owner ends the other sessions is no fault of the server.
+func TestEndOthersOfADeletedAccount(t *testing.T) {
+	w := newWorld(t)
+	a := w.account(ann)
+	s := w.browser().signIn(ann, right)
+	require.NoError(t, w.DeleteAccount(w.ctx, a.ID))
+	refused(t, w.EndOtherSessions(w.ctx, s.Session), flow.SessionRequired)
+	require.Empty(t, w.live(a.ID))
+}

@@ -164,7 +164,7 @@ func (s *Service) EndSession(ctx context.Context, acting Session, id string) err
 // ends nothing and is a *DeniedError (SessionRequired).
 func (s *Service) EndOtherSessions(ctx context.Context, acting Session) error {
 	err := s.endSessions(ctx, acting.Account, acting.ID)
-	if errors.Is(err, ErrStale) {
+	if errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound) { // its account may have ended with it
 		return flow.Deny(flow.SessionRequired)
 	}
 	return err

@@ -350,3 +350,20 @@ func TestFlowEndsAfterItsFailures(t *testing.T) {
 		require.Nil(t, p.Session)
 	}, func(c *auth.Config) { c.Limits.Failures = 3 })
 }
+
+// An account keeps its failed attempts over a rotation of keys, and so must an address that nobody has: else that
+// day would tell the two apart.
+func TestRotationForgetsNoAttempts(t *testing.T) {
+	eachTarget(t, func(t *testing.T, w *world, email string) {
+		b := w.browser()
+		for range 2 {
+			require.Equal(t, flow.BadCredentials, b.guess(email, wrong).Reason)
+		}
+		cfg := w.cfg
+		cfg.Keys = testKeys(t, "k2", "k1")
+		var err error
+		w.Service, err = auth.New(cfg)
+		require.NoError(t, err)
+		require.Equal(t, flow.TooManyAttempts, b.guess(email, wrong).Reason)
+	}, func(c *auth.Config) { c.Throttle.Cap = 2 })
+}
