@@ -154,22 +154,28 @@ func (j *job) reviewPassword(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	problem, err := j.s.cfg.Passwords.Review(ctx, j.inputs.NewPassword, PasswordContext{
+	review, err := j.s.cfg.Passwords.Review(ctx, j.inputs.NewPassword, PasswordContext{
 		Identifier: account.Identifier, Name: account.Name,
 		SecondFactor: j.rules != nil && j.rules.SecondFactor == flow.Always,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("auth: review password: %w", err)
 	}
-	if problem == "" && j.flow.Subject.Compromised {
-		if problem, err = j.unchanged(ctx); err != nil {
+	refusal := review.refusal()
+	if review.Unchecked {
+		j.audit(ctx, auditUnchecked, flow.Password, refusal.Reason)
+	}
+	if refusal.Reason == flow.Busy {
+		return nil, &DeniedError{Refusal: refusal} // nothing happened; the flow stays where it was
+	}
+	if refusal.Reason == 0 && j.flow.Subject.Compromised {
+		problem, err := j.unchanged(ctx)
+		if err != nil {
 			return nil, err
 		}
+		refusal = PasswordReview{Problem: problem}.refusal()
 	}
-	if problem != "" {
-		return flow.PasswordReviewed{Refusal: flow.Refusal{Reason: flow.PasswordRejected, Problem: problem}}, nil
-	}
-	return flow.PasswordReviewed{}, nil
+	return flow.PasswordReviewed{Refusal: refusal}, nil
 }
 
 // ProblemUnchanged is the problem of a new password that is the compromised one again.

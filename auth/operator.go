@@ -17,7 +17,7 @@ type NewAccount struct {
 }
 
 // CreateAccount adds an account. It returns a *DeniedError: AddressRejected, AddressTaken or
-// PasswordRejected. After a fault it can be repeated and completes what was begun; AddressTaken then means
+// PasswordRejected; or Busy, if the password cannot be checked or hashed at the moment. After a fault it can be repeated and completes what was begun; AddressTaken then means
 // that it was complete and only the answer got lost.
 func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, error) {
 	identifier, err := s.cfg.Normalize(n.Identifier)
@@ -46,12 +46,20 @@ func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, err
 }
 
 func (s *Service) newHash(ctx context.Context, n NewAccount, id Identifier) (string, error) {
-	problem, err := s.cfg.Passwords.Review(ctx, n.Password, PasswordContext{Identifier: id.Value, Name: n.Name})
+	review, err := s.cfg.Passwords.Review(ctx, n.Password, PasswordContext{Identifier: id.Value, Name: n.Name})
 	if err != nil {
 		return "", fmt.Errorf("auth: review password: %w", err)
 	}
-	if problem != "" {
-		return "", &DeniedError{Refusal: flow.Refusal{Reason: flow.PasswordRejected, Problem: problem}}
+	refusal := review.refusal()
+	if review.Unchecked {
+		e := AuditEvent{What: auditUnchecked, Method: flow.Password.String()}
+		if refusal.Reason != 0 {
+			e.Reason = refusal.Reason.String()
+		}
+		s.decided(ctx, e)
+	}
+	if refusal.Reason != 0 {
+		return "", &DeniedError{Refusal: refusal}
 	}
 	hash, err := s.cfg.Passwords.Hash(ctx, n.Password, true)
 	if err != nil {

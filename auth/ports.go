@@ -125,10 +125,32 @@ type Passwords interface {
 	Verify(ctx context.Context, hash string, password Secret, known bool) (match, upgrade bool, err error)
 	// Hash returns the encoded hash of a password. It returns a *DeniedError (Busy) at the limit.
 	Hash(ctx context.Context, password Secret, known bool) (string, error)
-	// Review returns the stable code of what is wrong with a new password, empty if nothing is.
-	Review(ctx context.Context, password Secret, about PasswordContext) (problem string, err error)
+	// Review judges a new password.
+	Review(ctx context.Context, password Secret, about PasswordContext) (PasswordReview, error)
 	// Lengths returns the shortest and the longest password accepted, in code points.
 	Lengths(secondFactor bool) (shortest, longest int)
+}
+
+// PasswordReview is the judgement of a new password.
+type PasswordReview struct {
+	// Problem is the stable code of what is wrong, empty if nothing is.
+	Problem string
+	// Unchecked says that a check which asks others, such as a list of leaked passwords, could not be made. With
+	// a Problem, the password is refused for that, and may be tried again; without one, the policy lets it pass.
+	// Whoever made the review has logged the cause.
+	Unchecked bool
+}
+
+// refusal returns what the person is told, nothing if the password may be used. One that could not be checked
+// is not bad: it is the server that cannot do its part just now.
+func (r PasswordReview) refusal() flow.Refusal {
+	switch {
+	case r.Problem == "":
+		return flow.Refusal{}
+	case r.Unchecked:
+		return flow.Refusal{Reason: flow.Busy, Problem: r.Problem}
+	}
+	return flow.Refusal{Reason: flow.PasswordRejected, Problem: r.Problem}
 }
 
 // PasswordContext is what a new password is compared with.

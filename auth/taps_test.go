@@ -127,8 +127,8 @@ func (p tapPasswords) Hash(ctx context.Context, password auth.Secret, known bool
 	return tapped(p.t, ctx, "Passwords.Hash", func() (string, error) { return p.Passwords.Hash(ctx, password, known) })
 }
 
-func (p tapPasswords) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (string, error) {
-	return tapped(p.t, ctx, "Passwords.Review", func() (string, error) { return p.Passwords.Review(ctx, password, about) })
+func (p tapPasswords) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (auth.PasswordReview, error) {
+	return tapped(p.t, ctx, "Passwords.Review", func() (auth.PasswordReview, error) { return p.Passwords.Review(ctx, password, about) })
 }
 
 type tapSessions struct {

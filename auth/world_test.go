@@ -263,7 +263,8 @@ type passwords struct {
 	mu       sync.Mutex
 	verified int
 	busy     bool
-	during   func() // runs once, in the middle of the next Verify
+	down     auth.PasswordReview // of passwords that are not too short
+	during   func()              // runs once, in the middle of the next Verify
 }
 
 func hashOf(scheme, password string) string {
@@ -300,11 +301,13 @@ func (p *passwords) Hash(ctx context.Context, password auth.Secret, _ bool) (str
 	return hashOf("h1", password.Reveal()), ctx.Err()
 }
 
-func (p *passwords) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (string, error) {
+func (p *passwords) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (auth.PasswordReview, error) {
 	if len(password.Reveal()) < 8 || password.Reveal() == about.Identifier {
-		return "too-short", ctx.Err()
+		return auth.PasswordReview{Problem: "too-short"}, ctx.Err()
 	}
-	return "", ctx.Err()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.down, ctx.Err()
 }
 
 func (*passwords) Lengths(bool) (int, int) { return 8, 64 }
@@ -319,6 +322,12 @@ func (p *passwords) setBusy(busy bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy = busy
+}
+
+func (p *passwords) setDown(r auth.PasswordReview) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = r
 }
 
 func (p *passwords) count() int {

@@ -38,9 +38,9 @@ type BreachFailure uint8
 
 // The choices.
 const (
-	// FailClosed makes Review fail: while the check is down nobody sets a new password.
+	// FailClosed refuses the password as Unchecked: while the check is down nobody sets a new one.
 	FailClosed BreachFailure = iota + 1
-	// FailOpen lets the password pass, and the failure is logged.
+	// FailOpen lets the password pass.
 	FailOpen
 )
 
@@ -82,13 +82,13 @@ type Config struct {
 	Common []string
 
 	// Breached reports whether a password is known from a breach (ASVS 6.2.12). Nil asks nobody. It is asked
-	// last, and may be called concurrently. Its error is logged or returned, so it must tell nothing of the
-	// password, nor of its digest.
+	// last, and may be called concurrently. Its error is logged, so it must tell nothing of the password, nor
+	// of its digest. Package breach has two such functions.
 	Breached func(ctx context.Context, password auth.Secret) (bool, error)
 	// BreachFailure must be chosen if Breached is set.
 	BreachFailure BreachFailure
 
-	// Logger receives failures of Breached under FailOpen. Nil discards.
+	// Logger receives the failures of Breached. Nil discards; the review itself says that there was one.
 	Logger *slog.Logger
 	// Random is the source of salts. Nil means crypto/rand.Reader. It may be read concurrently.
 	Random io.Reader

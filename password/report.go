@@ -11,7 +11,7 @@ import (
 func (h *Hasher) Report() auth.ReportSection {
 	breached := "nobody is asked"
 	if h.breached != nil {
-		breached = map[BreachFailure]string{FailClosed: "asked; a failure refuses", FailOpen: "asked; a failure is logged"}[h.onFailure]
+		breached = map[BreachFailure]string{FailClosed: "asked; a failure refuses, and is on record", FailOpen: "asked; a failure lets pass, and is on record"}[h.onFailure]
 	}
 	words := "none"
 	if len(h.contextWords) > 0 {

@@ -21,29 +21,35 @@ const (
 	Keyboard   = "keyboard"   // neighbouring keys
 	Words      = "words"      // a few common words or patterns in a row
 	Breached   = "breached"   // known from a breach, says Config.Breached
+	Unchecked  = "unchecked"  // Config.Breached failed, and BreachFailure is FailClosed
 )
 
 // maxDecoration is how many characters between known pieces count as decoration, if they are no more than a
 // third of the password. More of them may well be random.
 const maxDecoration = 8
 
-// Review returns what is wrong with a new password, one of the constants of this package, or nothing. It
-// judges the whole and never a part: a common word in a good passphrase does no harm. There is no rule about
-// which characters a password must have (ASVS 6.2.4, 6.2.5, 6.2.11). The error is that of Config.Breached
-// under FailClosed.
-func (h *Hasher) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (problem string, err error) {
+// Review judges a new password; the problems are the constants of this package. It judges the whole and never
+// a part: a common word in a good passphrase does no harm. There is no rule about which characters a password
+// must have (ASVS 6.2.4, 6.2.5, 6.2.11). When Config.Breached fails the review is Unchecked, and has a problem
+// under FailClosed. The error wraps the cause of ctx, if that ended meanwhile.
+func (h *Hasher) Review(ctx context.Context, password auth.Secret, about auth.PasswordContext) (auth.PasswordReview, error) {
 	text, problem := canonical(password.Reveal(), h.maxLength)
-	if problem != "" {
-		return problem, nil
+	if problem == "" {
+		problem = h.judge(text, about)
 	}
-	shortest, _ := h.Lengths(about.SecondFactor)
-	if utf8.RuneCountInString(text) < shortest {
-		return TooShort, nil
-	}
-	if problem := h.guessable([]rune(fold(text)), about, shortest); problem != "" {
-		return problem, nil
+	if problem != "" || h.breached == nil {
+		return auth.PasswordReview{Problem: problem}, nil
 	}
 	return h.askBreached(ctx, text)
+}
+
+// judge is what can be said without asking anybody.
+func (h *Hasher) judge(text string, about auth.PasswordContext) (problem string) {
+	shortest, _ := h.Lengths(about.SecondFactor)
+	if utf8.RuneCountInString(text) < shortest {
+		return TooShort
+	}
+	return h.guessable([]rune(fold(text)), about, shortest)
 }
 
 // guessable holds a folded password against the account, the lists and the patterns.
@@ -118,19 +124,21 @@ func squeeze(text []rune) []rune {
 	return out
 }
 
-func (h *Hasher) askBreached(ctx context.Context, text string) (problem string, err error) {
-	if h.breached == nil {
-		return "", nil
-	}
+func (h *Hasher) askBreached(ctx context.Context, text string) (auth.PasswordReview, error) {
 	found, err := h.breached(ctx, auth.NewSecret(text))
-	switch {
-	case err != nil && h.onFailure == FailOpen:
-		h.logger.LogAttrs(ctx, slog.LevelWarn, "breach check failed", slog.Any("error", err))
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("password: breach check: %w", err)
-	case found:
-		return Breached, nil
+	if err == nil {
+		if found {
+			return auth.PasswordReview{Problem: Breached}, nil
+		}
+		return auth.PasswordReview{}, nil
 	}
-	return "", nil
+	if cause := context.Cause(ctx); cause != nil { // whoever asked went away: that is no failure of the check
+		return auth.PasswordReview{}, fmt.Errorf("password: breach check: %w", cause)
+	}
+	level, review := slog.LevelWarn, auth.PasswordReview{Unchecked: true}
+	if h.onFailure == FailClosed {
+		level, review.Problem = slog.LevelError, Unchecked
+	}
+	h.logger.LogAttrs(ctx, level, "breach check failed", slog.Any("error", err))
+	return review, nil
 }

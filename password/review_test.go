@@ -21,9 +21,10 @@ var none = auth.PasswordContext{}
 
 func review(t testing.TB, h *password.Hasher, pw string, about auth.PasswordContext) string {
 	t.Helper()
-	problem, err := h.Review(t.Context(), auth.NewSecret(pw), about)
+	r, err := h.Review(t.Context(), auth.NewSecret(pw), about)
 	require.NoError(t, err)
-	return problem
+	require.False(t, r.Unchecked)
+	return r.Problem
 }
 
 func readLines(t testing.TB, path string) []string {
@@ -269,15 +270,15 @@ func TestReviewAsksBreached(t *testing.T) {
 		found   bool
 		err     error
 		failure password.BreachFailure
-		problem string
-		wantErr error
-		logged  bool
+		want    auth.PasswordReview
+		logged  string // empty: nothing
 	}{
-		{"found", true, nil, password.FailClosed, password.Breached, nil, false},
-		{"not found", false, nil, password.FailClosed, "", nil, false},
-		{"down, closed", false, down, password.FailClosed, "", down, false},
-		{"down, open", false, down, password.FailOpen, "", nil, true},
-		{"found and down, open", true, down, password.FailOpen, "", nil, true},
+		{"found", true, nil, password.FailClosed, auth.PasswordReview{Problem: password.Breached}, ""},
+		{"not found", false, nil, password.FailClosed, auth.PasswordReview{}, ""},
+		{"down, closed", false, down, password.FailClosed, auth.PasswordReview{Problem: password.Unchecked, Unchecked: true}, "ERROR"},
+		{"found and down, closed", true, down, password.FailClosed, auth.PasswordReview{Problem: password.Unchecked, Unchecked: true}, "ERROR"},
+		{"down, open", false, down, password.FailOpen, auth.PasswordReview{Unchecked: true}, "WARN"},
+		{"found and down, open", true, down, password.FailOpen, auth.PasswordReview{Unchecked: true}, "WARN"},
 	} {
 		var asked []string
 		var log strings.Builder
@@ -290,17 +291,35 @@ func TestReviewAsksBreached(t *testing.T) {
 			Logger:        slog.New(slog.NewTextHandler(&log, nil)),
 		})
 		const pw = "vqzjkxwbgmtrhp\u0065\u0301"
-		problem, err := h.Review(t.Context(), auth.NewSecret(pw), none)
-		require.Equal(t, row.problem, problem, row.name)
-		require.ErrorIs(t, err, row.wantErr, row.name)
+		got, err := h.Review(t.Context(), auth.NewSecret(pw), none)
+		require.NoError(t, err, row.name)
+		require.Equal(t, row.want, got, row.name)
 		require.Equal(t, []string{"vqzjkxwbgmtrhp\u00e9"}, asked, row.name)
-		require.Equal(t, row.logged, strings.Contains(log.String(), "no answer"), row.name)
+		require.Equal(t, row.logged != "", strings.Contains(log.String(), "no answer"), row.name)
+		require.Contains(t, log.String(), row.logged, row.name)
 		require.NotContains(t, log.String(), "vqzj")
 
 		require.Equal(t, password.Common, review(t, h, "passwordpassword", none))
 		require.Equal(t, password.TooShort, review(t, h, "vqzj", none))
 		require.Len(t, asked, 1, "what is refused anyway leaves the process in no form")
 	}
+}
+
+func TestReviewTellsAnEndedRequestFromAFailedCheck(t *testing.T) {
+	gone := errors.New("the client went away")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var log strings.Builder
+	h := newHasher(t, password.Config{
+		Breached: func(ctx context.Context, _ auth.Secret) (bool, error) {
+			cancel(gone)
+			return false, ctx.Err()
+		},
+		BreachFailure: password.FailOpen,
+		Logger:        slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	_, err := h.Review(ctx, auth.NewSecret("vqzjkxwbgmtrhpfdnlcs"), none)
+	require.ErrorIs(t, err, gone)
+	require.Empty(t, log.String())
 }
 
 func TestReviewIsBounded(t *testing.T) {
@@ -337,8 +356,8 @@ func ExampleHasher_Review() {
 	}
 	about := auth.PasswordContext{Identifier: "jane.doe@example.com", Name: "Jane Doe"}
 	for _, typed := range []string{"Acme2026Acme2026!", "iloveyouforever123", "correct horse battery staple"} {
-		problem, err := h.Review(context.Background(), auth.NewSecret(typed), about)
-		fmt.Printf("%q %v\n", problem, err)
+		review, err := h.Review(context.Background(), auth.NewSecret(typed), about)
+		fmt.Printf("%q %v\n", review.Problem, err)
 	}
 	// Output:
 	// "context" <nil>

@@ -35,7 +35,7 @@ func families() map[string][]string {
 	return map[string][]string{
 		"reason.":  append(reasons, "other"),
 		"need.":    append(needs, "other"),
-		"problem.": {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged"},
+		"problem.": {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},
 		"notice.":  {"password-changed", "signed-out", "session-ended", "others-ended"},
 		"month.":   months,
 		"goals":    goals,

@@ -150,6 +150,7 @@ func TestWhereARefusalIsTold(t *testing.T) {
 		{"wrong present password", freshPasswordView(), flow.Refusal{Reason: flow.BadCredentials}, "password-password", "not your current password"},
 		{"bad new password", freshPasswordView(), flow.Refusal{Reason: flow.PasswordRejected, Problem: "too-long"}, "password-new_password", "at most 256"},
 		{"unknown problem", newPasswordView(), flow.Refusal{Reason: flow.PasswordRejected, Problem: "new-rule"}, "new-password-new_password", "Please choose another"},
+		{"unchecked new password", freshPasswordView(), flow.Refusal{Reason: flow.Busy, Problem: "unchecked"}, "password-new_password", "could not check your new password"},
 		{"wait", passwordView(), flow.Refusal{Reason: flow.TooManyAttempts, RetryAt: now.Add(30 * time.Second)}, "password-password", "in 30 seconds"},
 		{"no wait helps", passwordView(), flow.Refusal{Reason: flow.TooManyAttempts}, "password-password", "another way"},
 		{"no field", view(flow.Handoff, flow.Acceptance, action("accept")), flow.Refusal{Reason: flow.Busy}, "", "right away"},

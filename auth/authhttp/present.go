@@ -178,6 +178,9 @@ func (x *exchange) blame(c *card, p presentation) bool {
 		sentence = x.lang.either("required."+p.missing, "required.other")
 	case p.view.Refusal != nil:
 		sentence, name = x.refused(*p.view.Refusal), concerns[p.view.Refusal.Reason]
+		if p.view.Refusal.Problem != "" {
+			name = concerns[flow.PasswordRejected] // also where it is the server that cannot check it
+		}
 		if p.view.Refusal.Reason == flow.BadCredentials && !p.view.Goal.ByStranger() {
 			sentence = x.lang.text("reason.bad-credentials.signed-in") // the address is out of question
 		}

@@ -15,7 +15,7 @@ const (
 	WrongCode                              // the code is wrong, used or expired
 	TooManyAttempts                        // wait until RetryAt; without one, reset the password or use another factor
 	TooSoon                                // a code was sent a moment ago; wait until RetryAt
-	Busy                                   // the server is at its limit for password checks; try again at once
+	Busy                                   // the server is at its limit for password checks, or cannot make one; try again at once
 	Expired                                // the flow waited too long; begin again
 	Stale                                  // the account or the flow changed meanwhile; begin again
 	NotOffered                             // this action is not among those that may come next
