@@ -25,6 +25,7 @@ var layers = []struct {
 	{[]string{"auth/flow"}, nil, "the machine is pure: its import list is the proof"},
 	{[]string{"auth"}, []string{"auth/flow"}, "nouns, ports and the shell that runs the machine"},
 	{[]string{"password", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
+	{[]string{"password/breach"}, []string{"auth"}, "it fits a field of password's Config by its signature; apart from password, so that only who asks a service links an HTTP client"},
 	{[]string{"auth/store/internal/bucket"}, []string{"auth"}, "the rule of a counter, which every store applies in its own way"},
 	{[]string{"auth/store/memory", "auth/store/sqlstore"}, []string{"auth", "auth/flow", "auth/store/internal/bucket", "session"}, "stores implement ports"},
 	{[]string{"auth/authtest"}, []string{"auth", "auth/flow", "session"}, "kits check ports; stores are given to them"},

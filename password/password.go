@@ -26,7 +26,7 @@
 // or its surroundings.
 //
 // Not in this package: throttling and lockout, the storing of hashes, marks for compromised passwords,
-// formats other than Argon2id, and a client for breach lists (Config.Breached is where one goes).
+// and formats other than Argon2id. Clients for lists of leaked passwords are in package breach.
 package password
 
 import (
