@@ -1,7 +1,9 @@
 package password
 
 import (
+	"context"
 	"strings"
+	"time"
 
 	"github.com/cardea-auth/cardea/auth"
 )
@@ -61,4 +63,11 @@ func Repepper(encoded string, keys auth.Keys) (string, error) {
 		return "", err
 	}
 	return s.(peppered).String(), nil
+}
+
+// CalibrateWith is Calibrate with another hash function and clock.
+func CalibrateWith(ctx context.Context, derive func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte,
+	now func() time.Time, target time.Duration, memory uint32,
+) (Params, time.Duration, error) {
+	return calibrator{derive, now}.calibrate(ctx, target, memory)
 }
