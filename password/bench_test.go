@@ -1,6 +1,7 @@
 package password_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,8 +55,10 @@ func BenchmarkGate(b *testing.B) {
 func BenchmarkReview(b *testing.B) {
 	h := newHasher(b, password.Config{ContextWords: []string{"acme", "roadrunner"}})
 	about := auth.PasswordContext{Identifier: "jane.doe@example.com", Name: "Jane Doe"}
-	for _, pw := range []string{"correct horse battery staple", "iloveyoubutterfly123"} {
-		b.Run(pw, func(b *testing.B) {
+	for name, pw := range map[string]string{
+		"good": "correct horse battery staple", "weak": "iloveyoubutterfly123", "long": random(b, 256), "hostile": strings.Repeat("⁗", 254) + "x",
+	} {
+		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				_, _ = h.Review(b.Context(), auth.NewSecret(pw), about)
 			}

@@ -81,9 +81,25 @@ func (c cut) plus(p piece) cut {
 	return c
 }
 
+// effort is what is left of the steps that a review may take. A step is about a comparison: a new password is
+// reviewed outside the gate, and somebody may choose one that can be cut in as many ways as possible. (One code
+// point may become four equal ones in folding, and the cuts of a run grow with the square of its length.)
+type effort int
+
+// maxEffort is five times what long random passwords take, and twenty milliseconds or so: less than a hash.
+const maxEffort effort = 1 << 20
+
+// spend takes steps, and reports whether there were so many left.
+func (e *effort) spend(steps int) bool {
+	*e -= effort(steps)
+	return *e >= 0
+}
+
+func (e *effort) spent() bool { return *e < 0 }
+
 // cheapest cuts text into pieces and returns the cheapest cut that is good enough, if there is one of a weak
-// price. The work is bounded by the length of text times the pieces at each place.
-func cheapest(text []rune, piecesAt func([]rune) []piece, good func(cut) bool) (best cut, ok bool) {
+// price. When the effort is spent it gives up, which is for the caller to see.
+func cheapest(text []rune, piecesAt func([]rune) []piece, good func(cut) bool, e *effort) (best cut, ok bool) {
 	cuts := make([][weakPrice + 1]cut, len(text)+1) // by place and price
 	offer := func(at, price int, c cut) {
 		if c.betterThan(cuts[at][price]) {
@@ -94,6 +110,9 @@ func cheapest(text []rune, piecesAt func([]rune) []piece, good func(cut) bool) (
 	for at := range text {
 		rest := text[at:]
 		pieces := piecesAt(rest)
+		if !e.spend((1 + len(pieces)) * len(cuts[at])) {
+			return cut{}, false
+		}
 		for price, c := range cuts[at] {
 			if !c.reached {
 				continue
@@ -120,16 +139,16 @@ func cheapest(text []rune, piecesAt func([]rune) []piece, good func(cut) bool) (
 
 // knownPieces returns the pieces that text begins with. Patterns come before words: where a cut may be seen
 // as either ("qwertyuiop" is a listed word too), the first one names the problem.
-func (d dictionary) knownPieces(text []rune) (found []piece) {
-	k, longest := lineAt(text)
+func (d dictionary) knownPieces(text []rune, e *effort) (found []piece) {
+	k, longest := lineAt(text, e)
 	for n := leastLine; n <= longest; n++ {
 		found = append(found, repeats(text, piece{k, n, priceLine})...)
 	}
-	for n := leastRun; n <= runAt(text); n++ {
+	for n, longest := leastRun, runAt(text); n <= longest; n++ {
 		found = append(found, piece{ofRun, n, priceRun})
 	}
 	found = append(found, datesAt(text)...)
-	d.common.wordsAt(text, func(entry string, length int) {
+	d.common.wordsAt(text, e, func(entry string, length int) {
 		price := priceListed
 		if d.top.has(entry) {
 			price = priceTop

@@ -48,29 +48,34 @@ func usableContext(word string) bool {
 }
 
 // contextPieces returns the pieces that text begins with among the words, look-alikes included.
-func contextPieces(text []rune, words []string) (found []piece) {
+func contextPieces(text []rune, words []string, e *effort) (found []piece) {
 	for _, w := range words {
-		if n := beginsWith(text, w); n > 0 {
+		n, seen := beginsWith(text, w)
+		if !e.spend(1 + seen) {
+			return nil
+		}
+		if n > 0 {
 			found = append(found, repeats(text, piece{ofContext, n, priceContext})...)
 		}
 	}
 	return found
 }
 
-// beginsWith returns the length of word if text begins with it or with its look-alikes, else zero.
-func beginsWith(text []rune, word string) (length int) {
+// beginsWith returns the length of word if text begins with it or with its look-alikes, else zero; and how much
+// of the text it looked at.
+func beginsWith(text []rune, word string) (length, seen int) {
 	changed := 0
 	for _, c := range word {
-		if length == len(text) || !looksLike(text[length], c) {
-			return 0
+		if seen == len(text) || !looksLike(text[seen], c) {
+			return 0, seen
 		}
-		if text[length] != c {
+		if text[seen] != c {
 			changed++
 		}
-		length++
+		seen++
 	}
-	if 2*changed > length {
-		return 0
+	if 2*changed > seen {
+		return 0, seen
 	}
-	return length
+	return seen, seen
 }

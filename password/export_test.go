@@ -71,3 +71,17 @@ func CalibrateWith(ctx context.Context, derive func(password, salt []byte, passe
 ) (Params, time.Duration, error) {
 	return calibrator{derive, now}.calibrate(ctx, target, memory)
 }
+
+// MaxEffort is the most that Effort should be.
+const MaxEffort = int(maxEffort)
+
+// Effort returns how many steps the review of a password takes.
+func (h *Hasher) Effort(pw string, about auth.PasswordContext) int {
+	text, _ := canonical(pw, h.maxLength)
+	left := maxEffort
+	h.guessable([]rune(fold(text)), about, h.minLength, &left)
+	return int(maxEffort - left)
+}
+
+// Period is period, and whether text repeats at all.
+func Period(text string) (int, bool) { return period([]rune(text)) }

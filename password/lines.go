@@ -36,8 +36,8 @@ var (
 const leastLine = 4
 
 // lineAt returns the longest part of a line that text begins with, zero if it is too short to count.
-func lineAt(text []rune) (k kind, length int) {
-	for n := leastLine; n <= len(text); n++ {
+func lineAt(text []rune, e *effort) (k kind, length int) {
+	for n := leastLine; n <= len(text) && e.spend(2*(len(sequences)+len(keyboards))); n++ {
 		next := lineKind(text[:n])
 		if next == 0 { // and nothing longer is in a line either
 			break

@@ -27,6 +27,9 @@ type dictionary struct {
 
 func builtin() dictionary { return dictionary{common: wordList(commonText), top: wordList(topText)} }
 
+// seekSteps is about how many lines a search looks at.
+const seekSteps = 20
+
 // seek returns the first line that is not below prefix, empty at the end.
 func (l wordList) seek(prefix string) string {
 	// The search is over bytes; each stands for the line it is in.
@@ -78,9 +81,12 @@ func looksLike(typed, letter rune) bool {
 
 // wordsAt calls found for each entry that text begins with, with its length in code points. Look-alikes count,
 // but at least half of the characters must be what they are.
-func (l wordList) wordsAt(text []rune, found func(entry string, length int)) {
+func (l wordList) wordsAt(text []rune, e *effort, found func(entry string, length int)) {
 	var grow func(prefix string, length, changed int)
 	grow = func(prefix string, length, changed int) {
+		if !e.spend(seekSteps) {
+			return
+		}
 		line := l.seek(prefix)
 		if !strings.HasPrefix(line, prefix) {
 			return

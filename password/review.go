@@ -49,14 +49,15 @@ func (h *Hasher) judge(text string, about auth.PasswordContext) (problem string)
 	if utf8.RuneCountInString(text) < shortest {
 		return TooShort
 	}
-	return h.guessable([]rune(fold(text)), about, shortest)
+	left := maxEffort
+	return h.guessable([]rune(fold(text)), about, shortest, &left)
 }
 
 // guessable holds a folded password against the account, the lists and the patterns.
-func (h *Hasher) guessable(text []rune, about auth.PasswordContext, shortest int) string {
+func (h *Hasher) guessable(text []rune, about auth.PasswordContext, shortest int, left *effort) string {
 	suggested := append(personalForms(about), h.contextWords...)
-	suggestedAt := func(rest []rune) []piece { return contextPieces(rest, suggested) }
-	if _, weak := cheapest(text, suggestedAt, func(cut) bool { return true }); weak {
+	suggestedAt := func(rest []rune) []piece { return contextPieces(rest, suggested, left) }
+	if _, weak := cheapest(text, suggestedAt, func(cut) bool { return true }, left); weak {
 		return Context
 	}
 	if h.words.common.has(string(text)) || h.common[string(text)] {
@@ -66,7 +67,7 @@ func (h *Hasher) guessable(text []rune, about auth.PasswordContext, shortest int
 	if p, repeated := period(text); repeated && p < shortest {
 		return Repetitive
 	}
-	piecesAt := func(rest []rune) []piece { return append(h.words.knownPieces(rest), suggestedAt(rest)...) }
+	piecesAt := func(rest []rune) []piece { return append(h.words.knownPieces(rest, left), suggestedAt(rest)...) }
 	forms := [][]rune{text}
 	if squeezed := squeeze(text); len(squeezed) < len(text) {
 		forms = append(forms, squeezed)
@@ -76,9 +77,12 @@ func (h *Hasher) guessable(text []rune, about auth.PasswordContext, shortest int
 			rest := c.filler + c.letters
 			return rest <= maxDecoration && 3*rest <= len(form)
 		}
-		if c, weak := cheapest(form, piecesAt, decorated); weak {
+		if c, weak := cheapest(form, piecesAt, decorated, left); weak {
 			return c.problem()
 		}
+	}
+	if left.spent() {
+		return Repetitive // nothing else can be cut in so many ways
 	}
 	return ""
 }
@@ -99,18 +103,22 @@ func (c cut) problem() string {
 }
 
 // period returns the length of the part that text repeats from beginning to end, the last time perhaps not
-// as a whole.
+// as a whole. That is what is left beside the longest border, a beginning that is also the end; borders[i] is
+// the length of that of the first i+1 characters (Knuth, Morris, Pratt), so the work is linear.
 func period(text []rune) (length int, repeated bool) {
-next:
-	for p := 1; p <= len(text)/2; p++ {
-		for i := p; i < len(text); i++ {
-			if text[i] != text[i-p] {
-				continue next
-			}
+	borders := make([]int, len(text))
+	border := 0
+	for i := 1; i < len(text); i++ {
+		for border > 0 && text[i] != text[border] {
+			border = borders[border-1]
 		}
-		return p, true
+		if text[i] == text[border] {
+			border++
+		}
+		borders[i] = border
 	}
-	return 0, false
+	length = len(text) - border
+	return length, 0 < length && length <= len(text)/2
 }
 
 // squeeze writes each run of the same character once: "qq11ww22" is "q1w2".
