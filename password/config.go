@@ -31,6 +31,10 @@ const (
 
 	greatestQueue  = 100_000
 	greatestMemory = 1 << 40 // of all hashes together, in bytes; no sum of it overflows
+
+	// heapGrowth is how much more than the memory of the hashes in flight the heap takes. Each hash allocates
+	// its memory anew, and with GOGC at 100 the collector lets the heap grow to twice what is live.
+	heapGrowth = 2
 )
 
 // BreachFailure says what becomes of a new password when Config.Breached fails. The zero value is no choice.
@@ -55,9 +59,10 @@ type Config struct {
 	// at once. The zero value hashes passwords alone.
 	Keys auth.Keys
 
-	// Memory bounds the memory of all hashes in flight, in bytes. Zero means 256 MiB. KnownShare percent of
-	// it, 1 to 75, are kept for known devices; zero means 25. Both parts must hold at least one hash.
-	// Stored hashes that need more than the part for unknown callers are not computed.
+	// Memory bounds the memory that hashes take of the process, in bytes: those in flight, and as much again
+	// that earlier ones left to the garbage collector. Zero means 512 MiB. KnownShare percent of it, 1 to 75,
+	// are kept for known devices; zero means 25. Both parts must have room for one hash at least, which is
+	// twice its Params.Memory. Stored hashes that need more than the part for unknown callers are not computed.
 	Memory     int64
 	KnownShare int
 	// Queue is how many known, and how many unknown callers may wait at the gate. Zero means 64.
@@ -98,7 +103,7 @@ func (c Config) withDefaults() Config {
 	if c.Params == (Params{}) {
 		c.Params = Params{Memory: 46 * kibi, Passes: 1, Lanes: 1}
 	}
-	c.Memory = cmp.Or(c.Memory, 256*mebi)
+	c.Memory = cmp.Or(c.Memory, 512*mebi)
 	c.KnownShare = cmp.Or(c.KnownShare, 25)
 	c.Queue = cmp.Or(c.Queue, 64)
 	c.Wait = cmp.Or(c.Wait, 3*time.Second)
@@ -114,10 +119,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// sharedMemory is the part that unknown callers may use.
-func (c Config) sharedMemory() int64 { return c.Memory - c.knownMemory() }
+// inFlight is what all hashes in flight together may hold.
+func (c Config) inFlight() int64 { return c.Memory / heapGrowth }
 
-func (c Config) knownMemory() int64 { return c.Memory * int64(c.KnownShare) / 100 }
+// sharedMemory is the part of it that unknown callers may use.
+func (c Config) sharedMemory() int64 { return c.inFlight() - c.knownMemory() }
+
+func (c Config) knownMemory() int64 { return c.inFlight() * int64(c.KnownShare) / 100 }
 
 // check returns every problem.
 func (c Config) check() error {
@@ -135,7 +143,7 @@ func (c Config) check() error {
 	require(c.Wait > 0, "Wait is %v; it must be positive", c.Wait)
 	one := c.Params.bytes()
 	require(0 < c.Memory && c.Memory <= greatestMemory, "Memory is %d; it must be positive and at most 1 TiB", c.Memory)
-	require(c.knownMemory() >= one && c.sharedMemory() >= one, "Memory is %d; both the %d %% for known devices and the rest must hold one hash of %d bytes", c.Memory, c.KnownShare, one)
+	require(c.knownMemory() >= one && c.sharedMemory() >= one, "Memory is %d; both the %d %% for known devices and the rest must have room for one hash, %d bytes", c.Memory, c.KnownShare, heapGrowth*one)
 
 	between("MinLength", c.MinLength, leastLength, leastMaxLength)
 	between("MinLengthWithFactor", c.MinLengthWithFactor, leastLengthWithFactor, leastMaxLength)

@@ -41,9 +41,9 @@ func TestNewRefuses(t *testing.T) {
 		{"too much memory", params(1<<20+1, 1, 1), "1048577 KiB"},
 		{"too much work", params(1<<20, 5, 1), "too much work"},
 
-		{"room for one hash in each part", password.Config{Memory: 184 << 20}, ""},
-		{"no room in the part for known devices", password.Config{Memory: 184<<20 - 4}, "for known devices"},
-		{"no room in the rest", password.Config{Memory: 100 << 20, KnownShare: 75}, "and the rest"},
+		{"room for one hash in each part", password.Config{Memory: 368 << 20}, ""},
+		{"no room in the part for known devices", password.Config{Memory: 368<<20 - 8}, "for known devices"},
+		{"no room in the rest", password.Config{Memory: 200 << 20, KnownShare: 75}, "and the rest"},
 		{"negative memory", password.Config{Memory: -1}, "Memory is -1"},
 		{"absurd memory", password.Config{Memory: 1 << 62}, "Memory is"},
 		{"negative share", password.Config{KnownShare: -1}, "KnownShare is -1"},

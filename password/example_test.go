@@ -12,7 +12,7 @@ import (
 func ExampleNew() {
 	hasher, err := password.New(password.Config{
 		Params: password.Params{Memory: 12 << 10, Passes: 3, Lanes: 1},
-		Memory: 96 << 20, // eight hashes at once
+		Memory: 192 << 20, // eight hashes at once
 	})
 	if err != nil {
 		panic(err)

@@ -31,7 +31,7 @@ func gated(t *testing.T, queue int) (h *password.Hasher, running *atomic.Int64, 
 	t.Helper()
 	running, finish = new(atomic.Int64), make(chan struct{})
 	c := small()
-	c.Memory, c.KnownShare, c.Queue, c.Wait = 48*mib, 25, queue, time.Minute
+	c.Memory, c.KnownShare, c.Queue, c.Wait = 96*mib, 25, queue, time.Minute
 	h, err := password.NewWithDerive(c, func(_, _ []byte, _, _ uint32, _ uint8, size uint32) []byte {
 		running.Add(1)
 		defer running.Add(-1)
@@ -127,7 +127,7 @@ func TestGateIsInOrder(t *testing.T) {
 		var order []int
 		finish := make(chan struct{})
 		c := small()
-		c.Memory, c.KnownShare = 48*mib, 75 // one at a time for unknown callers
+		c.Memory, c.KnownShare = 96*mib, 75 // one at a time for unknown callers
 		h, err := password.NewWithDerive(c, func(pw, _ []byte, _, _ uint32, _ uint8, size uint32) []byte {
 			mu.Lock()
 			order = append(order, int(pw[0]))
@@ -176,7 +176,7 @@ func TestGateWakesWhoStandsBehindACancelledOne(t *testing.T) {
 		finish := make(chan struct{})
 		var running atomic.Int64
 		c := small()
-		c.Memory = 48 * mib
+		c.Memory = 96 * mib
 		h, err := password.NewWithDerive(c, func(_, _ []byte, _, _ uint32, _ uint8, size uint32) []byte {
 			running.Add(1)
 			<-finish
@@ -284,7 +284,7 @@ func TestGateUnderFlood(t *testing.T) {
 	const memory = 100 * mib
 	var held, most atomic.Int64
 	c := small()
-	c.Memory, c.Queue, c.Wait = memory, 1000, time.Minute
+	c.Memory, c.Queue, c.Wait = 2*memory, 1000, time.Minute
 	h, err := password.NewWithDerive(c, func(_, _ []byte, _, kib uint32, _ uint8, size uint32) []byte {
 		now := held.Add(int64(kib) << 10)
 		for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {

@@ -15,9 +15,10 @@
 // Every hash first passes a gate that bounds the memory of all hashes in flight, those of unknown accounts
 // included. Who does not get through waits in line, and past the end of the line is told that the server is
 // busy (ASVS 15.2.2). A part of the memory is kept for browsers that completed a sign-in before, so that a
-// flood of strangers does not lock the owners of accounts out. The gate bounds what hashes hold while they
-// run: each allocates its memory anew (46 MiB by default) and leaves it to the garbage collector, which lets
-// the heap grow to about twice what is live. Allow for that, or set GOMEMLIMIT.
+// flood of strangers does not lock the owners of accounts out. Each hash allocates its memory anew (46 MiB by
+// default) and leaves it to the garbage collector, which lets the heap grow to about twice what is live. The
+// gate allows for that, so Config.Memory is what hashing adds to a process with the default GOGC; with another
+// one it is (1 + GOGC/100) / 2 times that.
 //
 // Passwords are Unicode. Their only change is normalisation to NFC, so that what looks and types the same
 // is the same; nothing is trimmed, folded or cut, and malformed UTF-8 is refused (ASVS 6.2.8, NIST SP
@@ -74,7 +75,7 @@ func newHasher(c Config, derive deriveFunc) (*Hasher, error) {
 	h := &Hasher{
 		params:              c.Params,
 		limits:              limits{memory: uint32(min(c.sharedMemory()/kibi, maxMemory))},
-		gate:                newGate(c.Memory, c.sharedMemory(), c.Queue, c.Wait),
+		gate:                newGate(c.inFlight(), c.sharedMemory(), c.Queue, c.Wait),
 		random:              c.Random,
 		derive:              derive,
 		minLength:           c.MinLength,
