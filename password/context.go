@@ -51,7 +51,7 @@ func usableContext(word string) bool {
 func contextPieces(text []rune, words []string, e *effort) (found []piece) {
 	for _, w := range words {
 		n, seen := beginsWith(text, w)
-		if !e.spend(1 + seen) {
+		if !e.spend(seen) { // only what fits so far counts: how many words there are is the host's choice
 			return nil
 		}
 		if n > 0 {
