@@ -52,7 +52,7 @@ func TestUncheckedPasswords(t *testing.T) {
 			for _, e := range events {
 				require.Equal(t, auth.AuditEvent{
 					Time: start, What: "password-check-failed", Goal: "enrolment", FlowID: begun.FlowID, Account: a.ID, Session: acting.ID,
-					Method: "password", Reason: c.reason, Prefix: e.Prefix, UserAgent: e.UserAgent, Known: true,
+					Method: "password", Reason: c.reason, Client: "browser", Prefix: e.Prefix, UserAgent: e.UserAgent, Known: true,
 				}, e)
 				require.Contains(t, w.logs.String(), `"event":"password-check-failed"`)
 			}

@@ -36,11 +36,11 @@ func (plain) Verify(_ context.Context, hash string, p auth.Secret, _ bool) (matc
 	return hash != "" && hash == p.Reveal(), false, nil
 }
 func (plain) Hash(_ context.Context, p auth.Secret, _ bool) (string, error) { return p.Reveal(), nil }
-func (plain) Review(_ context.Context, p auth.Secret, _ auth.PasswordContext) (string, error) {
+func (plain) Review(_ context.Context, p auth.Secret, _ auth.PasswordContext) (auth.PasswordReview, error) {
 	if len(p.Reveal()) < 15 {
-		return "too-short", nil
+		return auth.PasswordReview{Problem: "too-short"}, nil
 	}
-	return "", nil
+	return auth.PasswordReview{}, nil
 }
 func (plain) Lengths(bool) (int, int) { return 15, 256 }
 
