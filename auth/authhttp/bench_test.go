@@ -118,8 +118,8 @@ func (stubPasswords) Hash(_ context.Context, password auth.Secret, _ bool) (stri
 	return "stub:" + password.Reveal(), nil
 }
 
-func (stubPasswords) Review(context.Context, auth.Secret, auth.PasswordContext) (string, error) {
-	return "", nil
+func (stubPasswords) Review(context.Context, auth.Secret, auth.PasswordContext) (auth.PasswordReview, error) {
+	return auth.PasswordReview{}, nil
 }
 
 func (stubPasswords) Lengths(bool) (shortest, longest int) { return 15, 256 }
