@@ -17,8 +17,8 @@ type NewAccount struct {
 }
 
 // CreateAccount adds an account. It returns a *DeniedError: AddressRejected, AddressTaken or
-// PasswordRejected; or Busy, if the password cannot be checked or hashed at the moment. After a fault it can be repeated and completes what was begun; AddressTaken then means
-// that it was complete and only the answer got lost.
+// PasswordRejected; or Busy, if the password cannot be checked or hashed at the moment. After a fault it can be
+// repeated and completes what was begun; AddressTaken then means that it was complete and only the answer got lost.
 func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, error) {
 	identifier, err := s.cfg.Normalize(n.Identifier)
 	if err != nil {
