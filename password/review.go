@@ -11,8 +11,8 @@ import (
 
 // The problems that Review names. They are stable and may be shown.
 const (
-	TooShort   = "too-short"  // fewer code points than Lengths says
-	TooLong    = "too-long"   // more code points than Lengths says
+	TooShort   = "too-short"  // fewer code points than the least that is accepted
+	TooLong    = "too-long"   // more code points than the most that is accepted
 	Malformed  = "malformed"  // not UTF-8
 	Context    = "context"    // made of the address, the name or the host's own words, digits and marks aside
 	Common     = "common"     // a listed password, perhaps with digits, marks or look-alikes
@@ -20,8 +20,8 @@ const (
 	Sequence   = "sequence"   // a piece of an alphabet or of the numbers, or a date
 	Keyboard   = "keyboard"   // neighbouring keys
 	Words      = "words"      // a few common words or patterns in a row
-	Breached   = "breached"   // known from a breach, says Config.Breached
-	Unchecked  = "unchecked"  // Config.Breached failed, and BreachFailure is FailClosed
+	Breached   = "breached"   // known from a breach elsewhere
+	Unchecked  = "unchecked"  // could not be held against known breaches, which FailClosed demands
 )
 
 // maxDecoration is how many characters between known pieces count as decoration, if they are no more than a

@@ -85,7 +85,7 @@ func postEnd(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if in.has("id") == in.flag("others") {
+	if in.has("id") == in.flag("others") || in.has("id") && in.text("id") == "" {
 		return refuseBody(errFieldValue)
 	}
 	ctx, notice := x.r.Context(), "session-ended"

@@ -9,12 +9,11 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
-// Fields of POST {prefix}/flow: those that begin a flow, and those that take a step in one.
+// stepNames are the fields that POST {prefix}/flow may have at all: those that begin a flow, those that take a
+// step in one, and those that say who does.
 var (
-	clientNames   = []string{"client", "device_token"} // of both
-	beginNames    = slices.Concat([]string{"goal", "identifier", "keep", "return_to", "level", "max_age", "enrol"}, clientNames)
-	continueNames = slices.Concat([]string{"flow", "action"}, inputNames, clientNames)
-	flowNames     = slices.Concat(beginNames, continueNames)
+	stepNames   = slices.Concat([]string{"goal", "return_to", "level", "max_age", "enrol", "flow", "action"}, inputNames, clientNames)
+	clientNames = []string{"client", "device_token"}
 )
 
 // progressBody is where a flow stands: the View, and what its next step needs.
@@ -91,21 +90,23 @@ func (x *exchange) sessionBody(s auth.Session) sessionBody {
 
 // apiFlow begins a flow, or takes the next step in one.
 func apiFlow(x *exchange) error {
-	in, err := x.readJSON(flowNames...)
+	in, err := x.readJSON(stepNames...)
 	if err != nil {
 		return err
 	}
 	if err := x.transport(in); err != nil {
 		return err
 	}
-	names, step := beginNames, x.begin
-	if in.has("flow") {
-		names, step = continueNames, x.advance
+	want, known := stepShape(in)
+	if !known {
+		return refuseBody(errFieldValue)
 	}
-	for name := range in {
-		if !slices.Contains(names, name) {
-			return refuseBody(errUnknownField)
-		}
+	if err := want.check(in); err != nil {
+		return err
+	}
+	step := x.begin
+	if in.has("flow") {
+		step = x.advance
 	}
 	p, err := step(in)
 	d := denial(err)
@@ -151,13 +152,8 @@ func (x *exchange) begin(in fields) (auth.Progress, error) {
 	return x.h.svc.Begin(x.r.Context(), r)
 }
 
-// beginTarget reads what a flow has to reach. The fields belong to one goal each; with another one they
-// are a mistake, and to ignore it would promise more than is checked.
+// beginTarget reads what a flow has to reach.
 func beginTarget(in fields, goal flow.Goal) (flow.Target, bool) {
-	level, age := in.has("level"), in.has("max_age")
-	if (level || age) && goal != flow.StepUp || in.has("enrol") != (goal == flow.Enrolment) {
-		return flow.Target{}, false
-	}
 	if goal == flow.Enrolment {
 		var t flow.Target
 		err := t.Enrol.UnmarshalText([]byte(in.text("enrol")))
@@ -167,14 +163,14 @@ func beginTarget(in fields, goal flow.Goal) (flow.Target, bool) {
 		return flow.Target{}, true
 	}
 	t := flow.Target{Assurance: flow.AAL1, MaxAge: defaultMaxAge}
-	if level {
+	if in.has("level") {
 		l, ok := parseLevel(in.text("level"))
 		if !ok {
 			return flow.Target{}, false
 		}
 		t.Assurance = l
 	}
-	if age {
+	if in.has("max_age") {
 		t.MaxAge = time.Duration(in.number("max_age")) * time.Second
 	}
 	return t, t.MaxAge >= time.Second && t.MaxAge <= deviceAge

@@ -143,6 +143,9 @@ func newHandler(cfg Config, svc service) (*Handler, error) {
 		tokens: cfg.Keys.Derive("form token"), cookies: cookieNames(cfg.InsecureCookiesForLoopback),
 		style: newStylesheet(cfg.Stylesheet, cfg.Theme),
 	}
+	if h.contract, err = newContract(cfg); err != nil {
+		return nil, err
+	}
 	h.routes = h.table()
 	if err := h.tryTemplates(); err != nil {
 		return nil, fmt.Errorf("authhttp: invalid Config: Templates: %w", err)

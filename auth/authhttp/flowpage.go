@@ -108,18 +108,12 @@ func postFlow(x *exchange) error {
 	return x.proceed(p)
 }
 
-// required names the field that each action is nothing without. An empty one is told to the person right
-// away, and must not cost an attempt.
-var required = map[string]string{
-	"identify": "identifier", "password": "password", "new-password": "new_password",
-	"mail-code": "code", "mail-link": "code", "totp": "code", "recovery-code": "code", "host-factor": "code", "approval": "code",
-}
-
 // missing returns the name of a required field that is empty, or nothing.
 func (f fields) missing() string {
-	name := required[f.text("action")]
-	if name != "" && f.text(name) == "" {
-		return name
+	for _, name := range actionFields[f.text("action")].must {
+		if f.text(name) == "" {
+			return name
+		}
 	}
 	if f.has("new_password") && f.text("new_password") == "" {
 		return "new_password" // on the page that asks for both

@@ -34,12 +34,14 @@ import (
 //	GET  /sessions      the account's sessions
 //	POST /sessions/end  ends one ("id") or all others ("others"); also as a form
 //	POST /sign-out      ends this one; also as a form
+//	GET  /openapi.json  the contract of all of these (OpenAPI 3.1)
 //
 // The API answers a step with the View, the handle for the next step ("flow") and, when one was issued,
 // the session; a browser's tokens are in cookies only. A refusal has the status of its reason and an "error"
 // with the reason's stable code and a sentence, beside the View if the flow goes on: 401 for a proof that
 // failed or is missing, 403 for what no proof would help, 404, 409 and 410 for what is not, not now or no
 // longer there, 422 for an address or a new password that cannot be used, 429 and 503 with Retry-After.
+// ERRORS.md, beside this file, says of each code what it means and what a client should do.
 //
 // Native clients, with Config.Native, begin a flow with "client":"native" beside the goal and repeat it with
 // every step. The handle alone then binds the flow, and nothing that is answered sets a cookie. The answer
@@ -67,6 +69,7 @@ type Handler struct {
 	tokens    auth.DerivedKeys
 	cookies   names
 	style     stylesheet
+	contract  contract
 	routes    map[string]route
 }
 
@@ -100,6 +103,7 @@ func (h *Handler) table() map[string]route {
 		"/session":      {get: apiSession, json: true, native: true},
 		"/sessions":     {get: apiSessions, json: true, native: true},
 		"/sessions/end": {post: postEnd, native: true},
+		"/openapi.json": {get: showContract, json: true, native: true},
 	}
 }
 

@@ -9,7 +9,7 @@ type Need uint8
 const (
 	NoNeed           Need = iota
 	Identification        // which account it is about
-	FirstFactor           // a first proof, of those that Entry offers
+	FirstFactor           // a first proof, of those that strangers are offered
 	Address               // proof of the mailbox, by a mailed code or link
 	Judgement             // the host's verdict on the risk
 	Organisation          // a proof from the organisation's own identity provider

@@ -1,0 +1,136 @@
+package authhttp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// openapi.json and ERRORS.md are made from the tables below and of the neighbouring files, from the machine's
+// own constants and from what is written in the folder contract. A test fails while they are out of date.
+//
+//go:generate go test -run TestContractIsCurrent -update .
+
+//go:embed openapi.json
+var contractFile []byte
+
+// shape says which fields a JSON request must have and which it may have. Any other is refused: to ignore one
+// would promise something that nobody looked at.
+type shape struct{ must, may []string }
+
+// goalFields are the fields that begin a flow of each goal, beside "goal".
+var goalFields = map[flow.Goal]shape{
+	flow.SignIn:     {may: []string{"identifier", "keep", "return_to"}},
+	flow.SignUp:     {may: []string{"identifier", "return_to"}},
+	flow.StepUp:     {may: []string{"level", "max_age", "return_to"}},
+	flow.Recovery:   {may: []string{"identifier", "return_to"}},
+	flow.Activation: {may: []string{"return_to"}},
+	flow.Linking:    {may: []string{"return_to"}},
+	flow.Enrolment:  {must: []string{"enrol"}, may: []string{"return_to"}},
+	flow.Handoff:    {may: []string{"return_to"}},
+}
+
+// actionFields are the fields of each action, beside "flow" and "action": what the machine asks for with it
+// under every policy, and what it asks for under some. Actions that need what no request can carry are not
+// here. An empty field of must is told to the person right away, and does not cost an attempt.
+var actionFields = map[string]shape{
+	"identify":       {must: []string{"identifier"}, may: []string{"keep"}},
+	"password":       {must: []string{"password"}, may: []string{"new_password", "end_others"}},
+	"new-password":   {must: []string{"new_password"}, may: []string{"end_others"}},
+	"mail-code":      {must: []string{"code"}, may: []string{"trust"}},
+	"mail-link":      {must: []string{"code"}},
+	"totp":           {must: []string{"code"}, may: []string{"trust"}},
+	"recovery-code":  {must: []string{"code"}},
+	"host-factor":    {must: []string{"code"}, may: []string{"trust"}},
+	"approval":       {must: []string{"code"}},
+	"send-mail-code": {},
+	"send-mail-link": {},
+	"send-passkey":   {},
+	"social":         {must: []string{"connection"}},
+	"social-return":  {may: []string{"connection"}},
+	"sso":            {may: []string{"connection"}},
+	"sso-return":     {may: []string{"connection"}},
+	"accept":         {},
+	"restart":        {},
+	"cancel":         {},
+}
+
+// stepShape returns what a POST {prefix}/flow must look like: the goal decides if it begins a flow, the action
+// if it takes a step in one. Which of the fields of clientNames go together, exchange.transport says. About an action that does not exist the service has the word: it is not offered.
+func stepShape(in fields) (shape, bool) {
+	if in.has("flow") {
+		own, known := actionFields[in.text("action")]
+		if !known {
+			own.may = inputNames
+		}
+		return shape{slices.Concat([]string{"flow", "action"}, own.must), slices.Concat(own.may, clientNames)}, true
+	}
+	var goal flow.Goal
+	if goal.UnmarshalText([]byte(in.text("goal"))) != nil {
+		return shape{}, false
+	}
+	own, known := goalFields[goal]
+	return shape{slices.Concat([]string{"goal"}, own.must), slices.Concat(own.may, clientNames)}, known
+}
+
+// check refuses fields that are not in the shape, and the lack of those that must be there.
+func (s shape) check(in fields) error {
+	for name := range in {
+		if !slices.Contains(s.must, name) && !slices.Contains(s.may, name) {
+			return refuseBody(errUnknownField)
+		}
+	}
+	for _, name := range s.must {
+		if !in.has(name) {
+			return refuseBody(errFieldValue)
+		}
+	}
+	return nil
+}
+
+// What the file says of every installation, and newContract replaces by this one's.
+const (
+	contractServer  = "https://app.example/auth"
+	contractCookies = "__Host-cardea-"
+)
+
+// contractAge is how long others may keep the document. It changes with the program alone.
+const contractAge = "public, max-age=3600"
+
+// contract is the description of the JSON API as this installation serves it.
+type contract struct {
+	text []byte
+	tag  string
+}
+
+func newContract(cfg Config) (contract, error) {
+	server, err := json.Marshal(cfg.Origin + cfg.Prefix)
+	if err != nil {
+		return contract{}, fmt.Errorf("authhttp: encode server: %w", err)
+	}
+	text := bytes.ReplaceAll(contractFile, []byte(`"`+contractServer+`"`), server)
+	if cfg.InsecureCookiesForLoopback {
+		text = bytes.ReplaceAll(text, []byte(contractCookies), []byte("cardea-"))
+	}
+	sum := sha256.Sum256(text)
+	return contract{text, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
+}
+
+// showContract serves the document. It is the same for everybody and holds nothing of anybody, so it may be
+// kept by others than the one who asked.
+func showContract(x *exchange) error {
+	header := x.w.Header()
+	header.Set("Content-Type", "application/json") // application/openapi+json is not registered yet
+	header.Set("Cache-Control", contractAge)
+	header.Set("ETag", x.h.contract.tag)
+	http.ServeContent(x.w, x.r, "", time.Time{}, bytes.NewReader(x.h.contract.text))
+	return nil
+}
