@@ -2,10 +2,12 @@ package contract_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -167,7 +169,7 @@ func newWorld(t *testing.T) *world {
 		Passwords: passwords, Sessions: sessions, Devices: devices, Now: w.clock.Now,
 	})
 	require.NoError(t, err)
-	w.handler, err = authhttp.New(authhttp.Config{Service: w.service, Keys: keys, Origin: origin, Product: "Contract", Now: w.clock.Now})
+	w.handler, err = authhttp.New(authhttp.Config{Service: w.service, Keys: keys, Origin: origin, Product: "Contract", Native: true, Now: w.clock.Now})
 	require.NoError(t, err)
 	served := httptest.NewRecorder()
 	w.handler.ServeHTTP(served, httptest.NewRequest("GET", "/auth/openapi.json", nil))
@@ -181,11 +183,12 @@ func newWorld(t *testing.T) *world {
 // fields is a JSON object.
 type fields = map[string]any
 
-// client is one browser.
+// client is one browser, or an app, which keeps its tokens itself.
 type client struct {
 	*world
-	jar  http.CookieJar
-	last fields // the answer before
+	jar                 http.CookieJar // nil for an app
+	bearer, deviceToken string
+	last                fields // the answer before
 }
 
 func (w *world) client() *client {
@@ -199,29 +202,27 @@ func (w *world) client() *client {
 func (c *client) send(method, path string, body fields, status int) {
 	c.t.Helper()
 	var text []byte
+	if c.jar == nil && path == "/flow" {
+		body = maps.Clone(body)
+		body["client"] = "native"
+		if c.deviceToken != "" {
+			body["device_token"] = c.deviceToken
+		}
+	}
 	if body != nil {
 		var err error
 		text, err = json.Marshal(body)
 		require.NoError(c.t, err)
 	}
-	if err := c.checker.Request(method, path, text); status != 400 {
-		require.NoError(c.t, err, "%s", text)
-	} else {
-		require.Error(c.t, err, "%s", text)
-	}
-	r := httptest.NewRequest(method, origin+"/auth"+path, bytes.NewReader(text))
-	r.Header.Set("Accept", "application/json")
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	here, err := url.Parse(origin)
-	require.NoError(c.t, err)
-	for _, cookie := range c.jar.Cookies(here) {
-		r.AddCookie(cookie)
-	}
+	err := c.checker.Request(method, path, text)
+	require.Equal(c.t, status == 400 && method == "POST", err != nil, "%s: %v", text, err)
 	answer := httptest.NewRecorder()
-	c.handler.ServeHTTP(answer, r)
-	c.jar.SetCookies(here, answer.Result().Cookies())
+	c.handler.ServeHTTP(answer, c.request(method, path, text))
+	if c.jar != nil {
+		c.jar.SetCookies(here(), answer.Result().Cookies())
+	} else {
+		require.Empty(c.t, answer.Result().Cookies())
+	}
 	got, err := io.ReadAll(answer.Body)
 	require.NoError(c.t, err)
 	if status != 0 {
@@ -230,9 +231,40 @@ func (c *client) send(method, path string, body fields, status int) {
 	require.NoError(c.t, c.checker.Answer(method, path, answer.Code, answer.Header(), got), "%s", got)
 	c.last = nil
 	require.NoError(c.t, json.Unmarshal(got, &c.last))
+	c.keepTokens()
 	if told, ok := c.last["error"].(fields); ok {
 		require.Equal(c.t, told["retry_at"] != nil || answer.Code == 503, answer.Header().Get("Retry-After") != "", "%s", got)
 	}
+}
+
+// here is the address of the site, for the cookies.
+func here() *url.URL { return &url.URL{Scheme: "https", Host: strings.TrimPrefix(origin, "https://")} }
+
+// request is one of a program: it has no Origin.
+func (c *client) request(method, path string, body []byte) *http.Request {
+	r := httptest.NewRequest(method, origin+"/auth"+path, bytes.NewReader(body))
+	r.Header.Set("Accept", "application/json")
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.jar != nil {
+		for _, cookie := range c.jar.Cookies(here()) {
+			r.AddCookie(cookie)
+		}
+	}
+	if c.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+c.bearer)
+	}
+	return r
+}
+
+// keepTokens is what an app does with every answer. A browser's answers must have none.
+func (c *client) keepTokens() {
+	c.t.Helper()
+	token, issued := c.last["session_token"].(string)
+	device, known := c.last["device_token"].(string)
+	require.False(c.t, c.jar != nil && (issued || known), "a script must not see tokens")
+	c.bearer, c.deviceToken = cmp.Or(token, c.bearer), cmp.Or(device, c.deviceToken)
 }
 
 // step takes a step in the flow of the answer before.
@@ -260,6 +292,33 @@ func TestARealServiceKeepsToTheDocument(t *testing.T) {
 	w = newWorld(t)
 	sessions(t, w)
 	change(t, w)
+}
+
+// TestAnAppKeepsToTheDocument is the same for a client without cookies.
+func TestAnAppKeepsToTheDocument(t *testing.T) {
+	w := newWorld(t)
+	app := &client{world: w}
+	app.send("GET", "/session", nil, 401)
+	app.send("POST", "/flow", fields{"goal": "sign-in", "identifier": address, "keep": true}, 200)
+	require.Nil(t, app.last["session_token"], "nothing is proven yet")
+	app.step("password", fields{"password": "not this one, surely"}, 401)
+	app.step("password", fields{"password": right}, 200)
+	require.Equal(t, "granted", app.last["outcome"])
+	require.NotEmpty(t, app.bearer)
+	require.NotEmpty(t, app.deviceToken)
+	app.send("GET", "/session", nil, 200)
+	app.send("GET", "/sessions", nil, 200)
+	before := app.bearer
+	app.send("POST", "/flow", fields{"goal": "enrolment", "enrol": "password"}, 200)
+	app.step("password", fields{"password": right, "new_password": newer}, 200)
+	require.NotEqual(t, before, app.bearer)
+	app.send("GET", "/session", nil, 200)
+	app.send("GET", "/flow/AAAAAAAAAAAAAAAAAAAAAA", nil, 400)
+	require.Equal(t, "mixed-transport", app.code())
+	app.send("POST", "/sign-out", fields{}, 200)
+	app.send("GET", "/session", nil, 401)
+	app.bearer = "cardea_st_dead"
+	app.send("POST", "/flow", fields{"goal": "step-up"}, 401)
 }
 
 func signIn(t *testing.T, w *world) {
@@ -381,6 +440,7 @@ func TestTheCheckerRefuses(t *testing.T) {
 		"body":    checker.Answer("POST", "/sign-out", 200, asJSON, []byte(`{"a":1}`)),
 		"no JSON": checker.Answer("POST", "/sign-out", 200, asJSON, []byte(`{`)),
 		"field":   checker.Request("POST", "/flow", []byte(`{"goal":"sign-in","admin":true}`)),
+		"device":  checker.Request("POST", "/flow", []byte(`{"goal":"sign-in","device_token":"x"}`)),
 		"goal":    checker.Request("POST", "/flow", []byte(`{"goal":"world-domination"}`)),
 		"a body":  checker.Request("GET", "/session", []byte(`{}`)),
 		"an id":   checker.Request("GET", "/flow/a/b", nil),
