@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/cardea-auth/cardea/auth/flow"
 )
@@ -64,7 +64,8 @@ var actionFields = map[string]shape{
 }
 
 // stepShape returns what a POST {prefix}/flow must look like: the goal decides if it begins a flow, the action
-// if it takes a step in one. Which of the fields of clientNames go together, exchange.transport says. About an action that does not exist the service has the word: it is not offered.
+// if it takes a step in one. Which of the fields of clientNames go together, exchange.transport says. About an
+// action that does not exist the service has the word: it is not offered.
 func stepShape(in fields) (shape, bool) {
 	if in.has("flow") {
 		own, known := actionFields[in.text("action")]
@@ -81,16 +82,11 @@ func stepShape(in fields) (shape, bool) {
 	return shape{slices.Concat([]string{"goal"}, own.must), slices.Concat(own.may, clientNames)}, known
 }
 
-// check refuses fields that are not in the shape, and the lack of those that must be there.
+// check refuses fields that are not in the shape. The lack of one that must be there shows where it is read.
 func (s shape) check(in fields) error {
 	for name := range in {
 		if !slices.Contains(s.must, name) && !slices.Contains(s.may, name) {
 			return refuseBody(errUnknownField)
-		}
-	}
-	for _, name := range s.must {
-		if !in.has(name) {
-			return refuseBody(errFieldValue)
 		}
 	}
 	return nil
@@ -124,6 +120,16 @@ func newContract(cfg Config) (contract, error) {
 	return contract{text, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
 }
 
+// isKept reports whether an If-None-Match names this text. A proxy that compresses it marks the tag as weak.
+func (c contract) isKept(ifNoneMatch string) bool {
+	for tag := range strings.SplitSeq(ifNoneMatch, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == c.tag {
+			return true
+		}
+	}
+	return false
+}
+
 // showContract serves the document. It is the same for everybody and holds nothing of anybody, so it may be
 // kept by others than the one who asked.
 func showContract(x *exchange) error {
@@ -131,6 +137,9 @@ func showContract(x *exchange) error {
 	header.Set("Content-Type", "application/json") // application/openapi+json is not registered yet
 	header.Set("Cache-Control", contractAge)
 	header.Set("ETag", x.h.contract.tag)
-	http.ServeContent(x.w, x.r, "", time.Time{}, bytes.NewReader(x.h.contract.text))
-	return nil
+	if x.h.contract.isKept(x.r.Header.Get("If-None-Match")) {
+		x.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return x.write(http.StatusOK, x.h.contract.text)
 }
