@@ -9,12 +9,8 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
-// stepNames are the fields that POST {prefix}/flow may have at all: those that begin a flow, those that take a
-// step in one, and those that say who does.
-var (
-	stepNames   = slices.Concat([]string{"goal", "return_to", "level", "max_age", "enrol", "flow", "action"}, inputNames, clientNames)
-	clientNames = []string{"client", "device_token"}
-)
+// stepNames are the fields that POST {prefix}/flow may have at all; checkFields looks which go together.
+var stepNames = slices.Concat([]string{"goal", "return_to", "level", "max_age", "enrol", "flow", "action", "client", "device_token"}, inputNames)
 
 // progressBody is where a flow stands: the View, and what its next step needs.
 type progressBody struct {
@@ -97,11 +93,7 @@ func apiFlow(x *exchange) error {
 	if err := x.transport(in); err != nil {
 		return err
 	}
-	want, known := stepShape(in)
-	if !known {
-		return refuseBody(errFieldValue)
-	}
-	if err := want.check(in); err != nil {
+	if err := checkFields(in); err != nil {
 		return err
 	}
 	step := x.begin

@@ -63,29 +63,31 @@ var actionFields = map[string]shape{
 	"cancel":         {},
 }
 
-// stepShape returns what a POST {prefix}/flow must look like: the goal decides if it begins a flow, the action
-// if it takes a step in one. Which of the fields of clientNames go together, exchange.transport says. About an
-// action that does not exist the service has the word: it is not offered.
-func stepShape(in fields) (shape, bool) {
-	if in.has("flow") {
-		own, known := actionFields[in.text("action")]
-		if !known {
-			own.may = inputNames
-		}
-		return shape{slices.Concat([]string{"flow", "action"}, own.must), slices.Concat(own.may, clientNames)}, true
-	}
-	var goal flow.Goal
-	if goal.UnmarshalText([]byte(in.text("goal"))) != nil {
-		return shape{}, false
-	}
-	own, known := goalFields[goal]
-	return shape{slices.Concat([]string{"goal"}, own.must), slices.Concat(own.may, clientNames)}, known
-}
+// What goes with every goal and with every action.
+var (
+	goalCommon   = []string{"goal", "client", "device_token"}
+	actionCommon = []string{"flow", "action", "client", "device_token"}
+)
 
-// check refuses fields that are not in the shape. The lack of one that must be there shows where it is read.
-func (s shape) check(in fields) error {
+// checkFields refuses a POST {prefix}/flow with a field that does not belong there: the goal decides if it begins
+// a flow, the action if it takes a step in one. Which of client and device_token go together, exchange.transport
+// says; the lack of a field that must be there shows where it is read. About an action that does not exist the
+// service has the word: it is not offered.
+func checkFields(in fields) error {
+	common, own := actionCommon, shape{may: inputNames}
+	if in.has("flow") {
+		if s, known := actionFields[in.text("action")]; known {
+			own = s
+		}
+	} else {
+		var goal flow.Goal
+		if goal.UnmarshalText([]byte(in.text("goal"))) != nil || goal == 0 {
+			return refuseBody(errFieldValue)
+		}
+		common, own = goalCommon, goalFields[goal]
+	}
 	for name := range in {
-		if !slices.Contains(s.must, name) && !slices.Contains(s.may, name) {
+		if !slices.Contains(common, name) && !slices.Contains(own.must, name) && !slices.Contains(own.may, name) {
 			return refuseBody(errUnknownField)
 		}
 	}
