@@ -14,22 +14,52 @@ type NewAccount struct {
 	Name       string
 	Language   string
 	Password   Secret // with one, the account is active; without, it waits for its activation
+
+	// Hash is what another system stored of the person's password, in the place of Password. The account is
+	// active, and the person signs in with the password as ever.
+	Hash EncodedHash
+}
+
+// EncodedHash is a password hash of another system in its encoded form, such as "$2b$12$…". It is a type of its
+// own so that no password can stand where a hash belongs: it would be stored as it is. It prints as "[secret]".
+// The zero value is none.
+type EncodedHash struct{ text Secret }
+
+// NewEncodedHash returns the hash whose encoded form is text.
+func NewEncodedHash(text string) EncodedHash { return EncodedHash{NewSecret(text)} }
+
+// String returns "[secret]".
+func (EncodedHash) String() string { return redacted }
+
+// IsZero reports whether there is no hash.
+func (h EncodedHash) IsZero() bool { return h.text.IsZero() }
+
+// ErrHash is returned by CreateAccount for a hash that could not be verified at sign-in.
+var ErrHash = errors.New("auth: hash cannot be read")
+
+// HashChecker may be implemented by a Config.Passwords that can tell whether Verify could read an encoded hash,
+// without doing the hash's work. Its error says why not, and must not quote the hash. Without it, CreateAccount
+// takes no hashes.
+type HashChecker interface {
+	CheckHash(encoded string) error
 }
 
 // CreateAccount adds an account. It returns a *DeniedError: AddressRejected, AddressTaken or
-// PasswordRejected; or Busy, if the password cannot be checked or hashed at the moment. After a fault it can be
+// PasswordRejected; or Busy, if the password cannot be checked or hashed at the moment. A hash that
+// Config.Passwords cannot read is ErrHash, with the cause, and nothing is created. After a fault it can be
 // repeated and completes what was begun; AddressTaken then means that it was complete and only the answer got lost.
 func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, error) {
 	identifier, err := s.cfg.Normalize(n.Identifier)
 	if err != nil {
 		return Account{}, err
 	}
-	status, hash := flow.Invited, ""
-	if !n.Password.IsZero() {
-		if hash, err = s.newHash(ctx, n, identifier); err != nil {
-			return Account{}, err
-		}
-		status = flow.Active
+	hash, err := s.firstHash(ctx, n, identifier)
+	if err != nil {
+		return Account{}, err
+	}
+	status := flow.Active
+	if hash == "" {
+		status = flow.Invited
 	}
 	account, err := s.directoryEntry(ctx, n, identifier)
 	if err != nil {
@@ -43,6 +73,28 @@ func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, err
 	}
 	s.decided(ctx, AuditEvent{What: "account-created", Account: account.ID})
 	return account, nil
+}
+
+// firstHash returns the encoded hash that a new account begins with, empty for none. That of another system is
+// checked now: whoever imports learns what is wrong with a row, and not its owner when signing in fails.
+func (s *Service) firstHash(ctx context.Context, n NewAccount, id Identifier) (string, error) {
+	switch {
+	case !n.Password.IsZero() && !n.Hash.IsZero():
+		return "", errors.New("auth: new account has both a password and a hash")
+	case !n.Password.IsZero():
+		return s.newHash(ctx, n, id)
+	case n.Hash.IsZero():
+		return "", nil
+	}
+	checker, ok := s.cfg.Passwords.(HashChecker)
+	if !ok {
+		return "", fmt.Errorf("%w: Config.Passwords is no HashChecker", ErrHash)
+	}
+	encoded := n.Hash.text.Reveal()
+	if err := checker.CheckHash(encoded); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrHash, err)
+	}
+	return encoded, nil
 }
 
 func (s *Service) newHash(ctx context.Context, n NewAccount, id Identifier) (string, error) {

@@ -2,6 +2,10 @@ package auth_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -175,4 +179,61 @@ func TestAccountChangedEndsSessionsAndFlows(t *testing.T) {
 	require.False(t, w.alive(s.Token))
 	require.Equal(t, w.standing(a.ID), w.mirror(a.ID))
 	b.signIn(ann, right)
+}
+
+// reader is a Passwords that can tell which hashes it reads.
+type reader struct{ auth.Passwords }
+
+func (reader) CheckHash(encoded string) error {
+	if !strings.HasPrefix(encoded, "h0:") {
+		return errors.New("an old kind is wanted")
+	}
+	return nil
+}
+
+func TestCreateAccountWithAHash(t *testing.T) {
+	imported := auth.NewAccount{Identifier: ann, Hash: auth.NewEncodedHash(hashOf("h0", right))}
+	w := newWorld(t)
+	_, err := w.CreateAccount(w.ctx, imported)
+	require.ErrorIs(t, err, auth.ErrHash, "nobody can tell whether it would be read")
+
+	w = newWorld(t, func(c *auth.Config) { c.Passwords = reader{c.Passwords} })
+	for name, n := range map[string]auth.NewAccount{
+		"a password for a hash": {Identifier: ann, Hash: auth.NewEncodedHash(right)},
+		"a hash and a password": {Identifier: ann, Hash: imported.Hash, Password: auth.NewSecret(right)},
+	} {
+		_, err := w.CreateAccount(w.ctx, n)
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), right)
+		_, err = w.store.FindByIdentifier(w.ctx, ann)
+		require.ErrorIs(t, err, auth.ErrNotFound, "%s creates nothing", name)
+	}
+	// A fault in the middle of an import: the same row again completes it.
+	w.tap.failOnce("Accounts.Open", false)
+	_, err = w.CreateAccount(w.ctx, imported)
+	require.ErrorIs(t, err, errFault)
+	a, err := w.CreateAccount(w.ctx, imported)
+	require.NoError(t, err)
+	_, err = w.CreateAccount(w.ctx, imported)
+	refused(t, err, flow.AddressTaken)
+	w.browser().signIn(ann, right)
+	hash, err := w.store.PasswordHash(w.ctx, a.ID)
+	require.NoError(t, err)
+	require.Equal(t, hashOf("h1", right), hash, "the sign-in has made a new one")
+	require.NotContains(t, w.logs.String(), hashOf("h0", right))
+}
+
+func TestEncodedHashIsNotPrinted(t *testing.T) {
+	h := auth.NewEncodedHash("$2b$12$something")
+	n := auth.NewAccount{Identifier: ann, Hash: h}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		require.NotContains(t, fmt.Sprintf(verb, h), "something")
+		require.NotContains(t, fmt.Sprintf(verb, n), "something")
+		require.NotContains(t, fmt.Sprintf(verb, &n), "something")
+	}
+	text, err := json.Marshal(n)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "something")
+	require.False(t, h.IsZero())
+	require.True(t, auth.NewEncodedHash("").IsZero())
 }
