@@ -26,6 +26,8 @@ const (
 	maxWork   = 4 << 20 // about four seconds
 )
 
+var greatest = limits{memory: maxMemory, work: maxWork}
+
 // String returns the parameters as they stand in a PHC string.
 func (p Params) String() string {
 	return fmt.Sprintf("m=%d,t=%d,p=%d", p.Memory, p.Passes, p.Lanes)
@@ -42,15 +44,15 @@ func (p Params) work() int64 { return int64(p.Memory) * int64(p.Passes) }
 func (p Params) weakerThan(q Params) bool { return p.Memory < q.Memory || p.Passes < q.Passes }
 
 // bounded returns an error for what is not Argon2 or costs too much.
-func (p Params) bounded(memory uint32) error {
+func (p Params) bounded(within limits) error {
 	switch {
 	case p.Passes < 1 || p.Passes > maxPasses:
 		return fmt.Errorf("%d passes are out of range 1 to %d", p.Passes, maxPasses)
 	case p.Lanes < 1 || p.Lanes > maxLanes:
 		return fmt.Errorf("%d lanes are out of range 1 to %d", p.Lanes, maxLanes)
-	case p.Memory < 8*uint32(p.Lanes) || p.Memory > memory:
-		return fmt.Errorf("memory of %d KiB is out of range %d to %d", p.Memory, 8*uint32(p.Lanes), memory)
-	case p.work() > maxWork:
+	case p.Memory < 8*uint32(p.Lanes) || p.Memory > within.memory:
+		return fmt.Errorf("memory of %d KiB is out of range %d to %d", p.Memory, 8*uint32(p.Lanes), within.memory)
+	case p.work() > within.work:
 		return fmt.Errorf("%d passes over %d KiB are too much work", p.Passes, p.Memory)
 	}
 	return nil
@@ -59,7 +61,7 @@ func (p Params) bounded(memory uint32) error {
 // check returns an error for parameters that are not good for new hashes: too costly, or below the floor of
 // ASVS 11.4.2 (its Appendix C).
 func (p Params) check() error {
-	if err := p.bounded(maxMemory); err != nil {
+	if err := p.bounded(greatest); err != nil {
 		return fmt.Errorf("Params: %w", err)
 	}
 	floor := p.Memory >= 46*kibi || p.Memory >= 19*kibi && p.Passes >= 2 || p.Memory >= 12*kibi && p.Passes >= 3
@@ -101,7 +103,9 @@ func (a argon2id) String() string {
 	return argon2idPrefix + "v=19$" + a.Params.String() + "$" + b64.EncodeToString(a.salt) + "$" + b64.EncodeToString(a.tag)
 }
 
-func (a argon2id) reserve() int64 { return a.bytes() }
+func (a argon2id) reserve() int64  { return a.bytes() }
+func (a argon2id) lasts(int) int64 { return a.work() }
+func (a argon2id) cost() Params    { return a.Params }
 
 func (a argon2id) matches(password []byte) bool {
 	tag := a.derive(password, a.salt, a.Passes, a.Memory, a.Lanes, uint32(len(a.tag)))
@@ -138,7 +142,7 @@ func parseArgon2id(encoded string, within limits, derive deriveFunc) (stored, er
 	if len(a.salt) < minSalt || len(a.salt) > maxSalt || len(a.tag) < minTag || len(a.tag) > maxTag {
 		return nil, fmt.Errorf("salt of %d or tag of %d bytes is out of range", len(a.salt), len(a.tag))
 	}
-	if err := a.bounded(within.memory); err != nil {
+	if err := a.bounded(within); err != nil {
 		return nil, err
 	}
 	return a, nil

@@ -59,6 +59,13 @@ type Config struct {
 	// at once. The zero value hashes passwords alone.
 	Keys auth.Keys
 
+	// Imported are the kinds of hashes from other systems, or from dearer times, that are still stored, each with
+	// its greatest cost. A stored hash of another kind, or that costs more, is an error of Verify. While there
+	// are any, every answer takes as long and holds as much memory as the dearest of them, and New takes up to
+	// a fifth of a second to measure how long that is. New refuses costs beyond those that the constructors name,
+	// and those that do not fit Memory. Formats must not change afterwards.
+	Imported []Format
+
 	// Memory bounds the memory that hashes take of the process, in bytes: those in flight, and as much again
 	// that earlier ones left to the garbage collector. Zero means 512 MiB. KnownShare percent of it, 1 to 75,
 	// are kept for known devices; zero means 25. Both parts must have room for one hash at least, which is
@@ -127,9 +134,19 @@ func (c Config) sharedMemory() int64 { return c.inFlight() - c.knownMemory() }
 
 func (c Config) knownMemory() int64 { return c.inFlight() * int64(c.KnownShare) / 100 }
 
+// limits are those of stored Argon2id hashes: what the gate has room for, or what is declared.
+func (c Config) limits() limits {
+	for _, f := range c.Imported {
+		if d, ok := f.(argon2Format); ok && d.name == argon2idName {
+			return limits{max(c.Params.Memory, d.params.Memory), max(c.Params.work(), d.params.work())}
+		}
+	}
+	return limits{uint32(min(c.sharedMemory()/kibi, maxMemory)), maxWork}
+}
+
 // check returns every problem.
 func (c Config) check() error {
-	problems := []error{c.Params.check()}
+	problems := []error{c.Params.check(), c.checkImported()}
 	require := func(ok bool, format string, args ...any) {
 		if !ok {
 			problems = append(problems, fmt.Errorf(format, args...))

@@ -10,7 +10,13 @@ import (
 
 // NewWithDerive is New with another function in the place of argon2.IDKey.
 func NewWithDerive(c Config, derive func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte) (*Hasher, error) {
-	return newHasher(c, derive)
+	return newHasher(c, derive, func(work func()) time.Duration { work(); return time.Millisecond })
+}
+
+// NewWithStopwatch is New with another function in the place of argon2.IDKey, and measured by measure, which
+// is asked about new hashes first and then about the formats in their order.
+func NewWithStopwatch(c Config, derive func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte, measure func(work func()) time.Duration) (*Hasher, error) {
+	return newHasher(c, derive, measure)
 }
 
 // WithoutLong takes the long entries out of the built-in list, so that a test sees what the rules find alone.
@@ -49,7 +55,7 @@ func TopList() string { return topText }
 
 // Reformat reads a PHC string and writes it again.
 func Reformat(encoded string) (string, error) {
-	s, err := parseArgon2id(encoded, limits{memory: maxMemory}, nil)
+	s, err := parseArgon2id(encoded, greatest, nil)
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +64,7 @@ func Reformat(encoded string) (string, error) {
 
 // Repepper reads a peppered hash and writes it again.
 func Repepper(encoded string, keys auth.Keys) (string, error) {
-	s, err := parsePeppered(encoded, limits{memory: maxMemory}, nil, keys.Derive("password pepper"))
+	s, err := parsePeppered(encoded, greatest, nil, keys.Derive("password pepper"))
 	if err != nil {
 		return "", err
 	}
@@ -85,3 +91,12 @@ func (h *Hasher) Effort(pw string, about auth.PasswordContext) int {
 
 // Period is period, and whether text repeats at all.
 func Period(text string) (int, bool) { return period([]rune(text)) }
+
+// ReservedFor returns what Verify holds at the gate for a stored hash, in bytes.
+func ReservedFor(h *Hasher, encoded string) int64 {
+	target, err := h.read(encoded)
+	if err != nil {
+		target = nil
+	}
+	return h.bytes(h.newTask(target, "a password"))
+}

@@ -26,8 +26,14 @@
 // refuses what is commonly used, patterns and chains of common words, and what can be told from the account
 // or its surroundings.
 //
-// Not in this package: throttling and lockout, the storing of hashes, marks for compromised passwords,
-// and formats other than Argon2id. Clients for lists of leaked passwords are in package breach.
+// Hashes of other systems are read too, so that people who move keep their passwords: Config.Imported declares
+// their kinds with the greatest cost of each, and what is not declared, or costs more, is not computed. They are
+// only ever verified; Verify then asks for an upgrade, and after the next sign-in the hash is Argon2id. While
+// formats are declared, all answers take as long as the slowest of them. Declare what is still stored, no more,
+// and take it away when the last such hash is gone.
+//
+// Not in this package: throttling and lockout, the storing of hashes, and marks for compromised passwords.
+// Clients for lists of leaked passwords are in package breach.
 package password
 
 import (
@@ -35,6 +41,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -44,13 +51,15 @@ import (
 // Hasher hashes, verifies and judges passwords. Make one with New. It is safe for concurrent use, and one
 // should serve the whole process: each has a gate of its own.
 type Hasher struct {
-	params Params
-	limits limits
-	gate   *gate
-	decoy  stored
-	pepper auth.DerivedKeys // of no key if passwords are hashed alone
-	random io.Reader
-	derive deriveFunc
+	params   Params
+	limits   limits
+	gate     *gate
+	kinds    []timedKind // new hashes, then those of imported
+	imported []declared
+	reserved int64            // what each answer holds at the gate at least, in bytes
+	pepper   auth.DerivedKeys // of no key if passwords are hashed alone
+	random   io.Reader
+	derive   deriveFunc
 
 	minLength, minLengthWithFactor, maxLength int
 
@@ -65,16 +74,22 @@ type Hasher struct {
 var _ auth.Passwords = (*Hasher)(nil)
 
 // New returns a Hasher. Its error names every problem of the configuration.
-func New(c Config) (*Hasher, error) { return newHasher(c, argon2.IDKey) }
+func New(c Config) (*Hasher, error) {
+	return newHasher(c, argon2.IDKey, func(work func()) time.Duration {
+		begun := time.Now()
+		work()
+		return time.Since(begun)
+	})
+}
 
-func newHasher(c Config, derive deriveFunc) (*Hasher, error) {
+func newHasher(c Config, derive deriveFunc, measure stopwatch) (*Hasher, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("password: invalid Config: %w", err)
 	}
 	h := &Hasher{
 		params:              c.Params,
-		limits:              limits{memory: uint32(min(c.sharedMemory()/kibi, maxMemory))},
+		limits:              c.limits(),
 		gate:                newGate(c.inFlight(), c.sharedMemory(), c.Queue, c.Wait),
 		random:              c.Random,
 		derive:              derive,
@@ -98,7 +113,8 @@ func newHasher(c Config, derive deriveFunc) (*Hasher, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.decoy = decoy
+	h.kinds = []timedKind{h.newKind(decoy)}
+	h.take(c.Imported, measure)
 	return h, nil
 }
 

@@ -28,6 +28,8 @@ func (h *Hasher) Report() auth.ReportSection {
 		{Name: "words of the context that are no password alone", Value: words},
 		{Name: "known from breaches", Value: breached},
 		{Name: "hash", Value: "Argon2id " + h.params.String(), Note: "ASVS 11.4.2"},
+		{Name: "imported hashes", Value: h.importedNames(), Note: "replaced as people sign in"},
+		{Name: "answers take as long as", Value: h.slowest(typicalSize).name, Note: "whether or not there is an account"},
 		{Name: "pepper", Value: pepper, Note: "NIST SP 800-63B-4 §3.1.1.2"},
 	}}
 }
