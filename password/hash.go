@@ -100,7 +100,7 @@ func (h *Hasher) Verify(ctx context.Context, hash string, password auth.Secret, 
 	defer h.gate.leave(place)
 	whole := false
 	for _, t := range tasks {
-		if t.run() && target != nil && problem == "" {
+		if h.run(t) && target != nil && problem == "" {
 			match, whole = true, whole || !ignoresSome(target, t.text)
 		}
 	}

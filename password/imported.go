@@ -10,13 +10,15 @@ import (
 // foreign is a hash of a Format as Verify uses it.
 type foreign struct {
 	Hash
-	rate float64 // what a unit of its work takes, in units of Params.work
+	speed *speed // of its format; nil if that is not known yet
 }
 
 var _ stored = foreign{}
 
-func (f foreign) reserve() int64               { return f.Memory() }
-func (f foreign) lasts(size int) int64         { return int64(min(f.rate*float64(f.Work(size)), 1<<60)) }
+func (f foreign) reserve() int64 { return f.Memory() }
+func (f foreign) lasts(size int) int64 {
+	return int64(min(f.speed.rate()*float64(f.Work(size)), 1<<60))
+}
 func (f foreign) matches(password []byte) bool { return f.Matches(password) }
 
 // weakerThan is always true: whatever another system made is replaced as soon as its owner signs in.
@@ -39,8 +41,8 @@ func ignoresSome(s stored, password []byte) bool {
 // declared is a format of Config.Imported.
 type declared struct {
 	Format
-	dearest Hash    // Decoy(1)
-	rate    float64 // as of foreign
+	dearest Hash // Decoy(1)
+	speed   *speed
 }
 
 // readForeign reads a hash with the one format that claims it, and refuses what costs more than was declared.
@@ -63,7 +65,7 @@ func (h *Hasher) readForeign(encoded string) (stored, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", found.Name(), err)
 	}
-	return foreign{hash, found.rate}, nil
+	return foreign{hash, found.speed}, nil
 }
 
 var errCost = errors.New("the hash costs more than Config.Imported declares")

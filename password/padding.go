@@ -28,10 +28,10 @@ func (h *Hasher) newKind(decoy argon2id) timedKind {
 	}}
 }
 
-func foreignKind(f Format, rate float64) timedKind {
-	return timedKind{name: f.Name(), dearest: foreign{f.Decoy(1), rate}, decoy: func(share float64) stored {
+func foreignKind(f Format, s *speed) timedKind {
+	return timedKind{name: f.Name(), dearest: foreign{f.Decoy(1), s}, decoy: func(share float64) stored {
 		if hash := f.Decoy(share); hash != nil {
-			return foreign{hash, rate}
+			return foreign{hash, s}
 		}
 		return nil
 	}}
@@ -88,15 +88,6 @@ func (h *Hasher) newTask(target stored, text string) task {
 	return t
 }
 
-// run does all of the work, and reports whether the hash matches.
-func (t task) run() bool {
-	same := t.hash.matches(t.text)
-	for _, f := range t.fillers {
-		f.matches(t.text)
-	}
-	return same
-}
-
 // bytes is what the tasks hold at the gate, one after the other.
 func (h *Hasher) bytes(tasks ...task) int64 {
 	most := h.reserved
@@ -116,7 +107,7 @@ func (h *Hasher) lasts(s stored, size int) int64 {
 	if ok && own.cost().Lanes != h.params.Lanes {
 		for _, d := range h.imported {
 			if f, is := d.Format.(argon2Format); is && f.name == argon2idName && f.params.Lanes == own.cost().Lanes {
-				return foreign{argon2Hash{argon2id{Params: own.cost()}}, d.rate}.lasts(size)
+				return foreign{argon2Hash{argon2id{Params: own.cost()}}, d.speed}.lasts(size)
 			}
 		}
 	}
@@ -150,10 +141,8 @@ func (p *probe) run(measure stopwatch) {
 	}
 }
 
-// pace returns how long a unit of the work takes, in nanoseconds.
-func (p *probe) pace() float64 {
-	return float64(p.shortest) / float64(max(p.hash.lasts(typicalSize), 1))
-}
+// tell passes what was seen on.
+func (p *probe) tell(to *pace) { to.saw(p.shortest, p.hash.lasts(typicalSize)) }
 
 // newProbe returns the cheapest decoy of a kind that takes long enough, or its dearest hash. A decoy that takes
 // so long only once was disturbed.
@@ -175,25 +164,29 @@ func newProbe(k timedKind, enough time.Duration, measure stopwatch) *probe {
 }
 
 // take takes over the declared formats, after measuring how fast they are here compared with a new hash. It
-// runs once, in New, one hash at a time. Half of the time goes to the new hash, with which all are compared.
+// runs once, in New, one hash at a time. Half of the time goes to the new hash, with which all are compared. A
+// machine that is busy just then misleads it; what is computed afterwards puts that right (see spend).
 func (h *Hasher) take(formats []Format, measure stopwatch) {
 	if len(formats) == 0 {
 		return
 	}
+	h.measure = measure
 	half := calibration / doublingPrice / 2
 	probes := []*probe{newProbe(h.kinds[0], half, measure)}
 	for _, f := range formats {
-		probes = append(probes, newProbe(foreignKind(f, 1), half/time.Duration(len(formats)), measure))
+		probes = append(probes, newProbe(foreignKind(f, nil), half/time.Duration(len(formats)), measure))
 	}
 	for range turns {
 		for _, p := range probes {
 			p.run(measure)
 		}
 	}
+	probes[0].tell(&h.pace)
 	for i, f := range formats {
-		rate := probes[i+1].pace() / probes[0].pace()
-		h.kinds = append(h.kinds, foreignKind(f, rate))
-		h.imported = append(h.imported, declared{f, f.Decoy(1), rate})
+		s := &speed{fresh: &h.pace, whole: f.Decoy(1).Work(typicalSize)}
+		probes[i+1].tell(&s.own)
+		h.kinds = append(h.kinds, foreignKind(f, s))
+		h.imported = append(h.imported, declared{f, f.Decoy(1), s})
 	}
 	// Every answer holds as much as the dearest, or a full gate would let the cheap ones pass first.
 	for _, k := range h.kinds {

@@ -55,6 +55,8 @@ type Hasher struct {
 	limits   limits
 	gate     *gate
 	kinds    []timedKind // new hashes, then those of imported
+	pace     pace        // of new hashes
+	measure  stopwatch   // nil if no formats are declared
 	imported []declared
 	reserved int64            // what each answer holds at the gate at least, in bytes
 	pepper   auth.DerivedKeys // of no key if passwords are hashed alone
