@@ -65,7 +65,7 @@ type (
 	Resume struct {
 		Subject Subject
 		Known   bool
-		Trusted bool
+		Trusted Assurance
 	}
 )
 
@@ -74,8 +74,8 @@ type (
 	// SubjectFound answers FindSubject.
 	SubjectFound struct {
 		Subject Subject
-		Known   bool // this browser completed a sign-in to the account before
-		Trusted bool // the person chose to trust this browser
+		Known   bool      // this browser completed a sign-in to the account before
+		Trusted Assurance // the level that was reached when the person chose to trust this browser; zero if it is not trusted
 	}
 
 	// AttemptTaken answers TakeAttempt.
@@ -116,7 +116,7 @@ type Acting struct {
 	Subject Subject
 	Proofs  []Proof
 	Known   bool
-	Trusted bool
+	Trusted Assurance
 }
 
 // Verdict is the host's judgement of the risk of a sign-in.

@@ -47,8 +47,8 @@ type world struct {
 	entries []Entry
 	others  []Rules // rules that differ in what the goal does not look at; checkState shows that it does not
 	begin   Begin
-	subject Subject // alice's account, or a decoy
-	trusted bool
+	subject Subject   // alice's account, or a decoy
+	trusted Assurance // the level that was reached when the device was trusted
 	known   bool
 }
 
@@ -285,9 +285,12 @@ func resumes(w world, f Flow) []Event {
 	if s.Account == "" {
 		return nil
 	}
-	same := Resume{Subject: s, Trusted: w.trusted && s.Account == alice && !s.Decoy, Known: w.known}
+	same := Resume{Subject: s, Known: w.known}
 	if s.Decoy {
 		return []Event{same}
+	}
+	if s.Account == alice {
+		same.Trusted = w.trusted
 	}
 	changed, disabled := same, same
 	changed.Subject.Epochs.Security++
@@ -328,7 +331,11 @@ func foundAnswers(w world, asked FindSubject) []Event {
 			SubjectFound{Subject: Subject{Account: mallory, Decoy: true}},
 		}
 	}
-	return []Event{SubjectFound{Subject: w.subject, Known: w.known, Trusted: w.trusted && !w.subject.Decoy}}
+	found := SubjectFound{Subject: w.subject, Known: w.known, Trusted: w.trusted}
+	if w.subject.Decoy {
+		found.Trusted = 0
+	}
+	return []Event{found}
 }
 
 // proofAnswers are the successes that are possible: of alice, if she has such a credential, of mallory's

@@ -13,6 +13,7 @@
 //   - no session for an account that is invited, disabled or locked, nor for a decoy;
 //   - every proof that counts is of the account that the session is for;
 //   - an organisation's sign-in rule holds on every path;
+//   - a trusted device spares what the rules say it spares, at sign-in alone, and proves nothing;
 //   - before a first proof, nothing that [Next] returns or Step asks for depends on the account;
 //   - every path ends, and refused proofs are bounded.
 //

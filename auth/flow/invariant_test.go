@@ -115,12 +115,12 @@ func explained(w world, s state, e Event, p Proof) bool {
 	case Begin:
 		q := p
 		q.Inherited = false
-		return p.Method == TrustedDevice && e.Acting.Trusted || p.Inherited && slices.Contains(e.Acting.Proofs, q)
+		return p.Method == TrustedDevice && e.Acting.Trusted == p.Upstream || p.Inherited && slices.Contains(e.Acting.Proofs, q)
 	case Resume:
-		return p.Method == TrustedDevice && e.Trusted && p.Account == e.Subject.Account
+		return p.Method == TrustedDevice && e.Trusted == p.Upstream && p.Account == e.Subject.Account
 	case SubjectFound:
 		claimed := p.Method == s.f.claim.Method && p.Account == s.f.claim.Account && p.Account == e.Subject.Account && p.At.Equal(s.now)
-		return p.Method == TrustedDevice && e.Trusted && !e.Subject.Decoy || claimed && !e.Subject.Decoy
+		return p.Method == TrustedDevice && e.Trusted == p.Upstream && !e.Subject.Decoy || claimed && !e.Subject.Decoy
 	case ProofChecked:
 		return e.Failure.Reason == 0 && p.Method == e.Proof.Method && p.Account == e.Proof.Account &&
 			p.Connection == e.Proof.Connection && p.Verified == e.Proof.Verified && p.Upstream == e.Proof.Upstream &&
@@ -208,7 +208,7 @@ func mayIssue(w world, s state, f Flow, issue IssueSession) error {
 func mayEnter(w world, f Flow) error {
 	r, proofs := w.policy.Rules, f.Proofs
 	second := f.Subject.Enrolled&MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor) != 0
-	spared := r.TrustSparesFactor && has(proofs, TrustedDevice)
+	spared := r.TrustSparesFactor && has(proofs, TrustedDevice) && second
 	due := r.SecondFactor == Always || r.SecondFactor == IfEnrolled && second
 	vouched := level(proofs) == 2 || has(proofs, Passkey, SSO, MailCode)
 	doubted := f.Verdict == RiskVerify && !vouched

@@ -1,6 +1,9 @@
 package flow
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Need is the first requirement that is not met. The zero value means that nothing is.
 type Need uint8
@@ -57,7 +60,7 @@ func unmet(p Policy, f Flow, now time.Time) Need {
 func unmetSignIn(p Policy, f Flow, now time.Time) Need {
 	r := p.Rules
 	level := AssuranceOf(f.Proofs)
-	second := level < AAL2 && !(r.TrustSparesFactor && proves(f.Proofs, TrustedDevice))
+	spared := r.TrustSparesFactor && trustOf(r, f) >= AAL2
 	enrolled := f.Subject.Enrolled.And(secondFactors) != 0
 	switch {
 	case !provesAny(f.Proofs, firstFactors):
@@ -66,14 +69,14 @@ func unmetSignIn(p Policy, f Flow, now time.Time) Need {
 		return Judgement
 	case r.Connection != "" && !provesConnection(f.Proofs, r.Connection):
 		return Organisation
-	case second && enrolled && r.SecondFactor != Never:
+	case level < AAL2 && !spared && enrolled && r.SecondFactor != Never:
 		return orImpossible(SecondFactor, p, f, now)
 	case verificationDue(r, f, level):
 		return DeviceCheck
 	case f.Subject.Compromised && proves(f.Proofs, Password):
 		return PasswordChange
-	case second && r.SecondFactor == Always:
-		return NewFactor
+	case level < AAL2 && !enrolled && r.SecondFactor == Always:
+		return NewFactor // which trust does not spare: it stands in for a factor that is there
 	}
 	return NoNeed
 }
@@ -87,13 +90,29 @@ func verificationDue(r Rules, f Flow, level Assurance) bool {
 	if f.Verdict == RiskVerify {
 		return true
 	}
-	if proves(f.Proofs, TrustedDevice) {
+	if trustOf(r, f) != 0 {
 		return false
 	}
 	if proves(f.Proofs, Password) {
 		return r.Verification >= VerifyPassword
 	}
 	return r.Verification >= VerifyPasswordAndSocial
+}
+
+// trustOf returns the level that was reached when the person chose to trust this device, zero if it is not
+// trusted or trust does not count here. It spares what the rules say and proves nothing.
+func trustOf(r Rules, f Flow) Assurance {
+	i := slices.IndexFunc(f.Proofs, func(p Proof) bool { return p.Method == TrustedDevice })
+	if i < 0 || r.NoTrust {
+		return 0
+	}
+	return f.Proofs[i].Upstream
+}
+
+// trustOffered reports whether the device may be trusted together with a proof of the method: with a code that
+// is typed at sign-in, after a first proof. A recovery code is a way out of trouble and no start of a habit.
+func trustOffered(r Rules, f Flow, m Method) bool {
+	return !r.NoTrust && f.Goal == SignIn && f.Proven() && trusting.Has(m)
 }
 
 // unmetByMail serves the goals that begin in a mailbox. Mail opens the door to a new credential but is no

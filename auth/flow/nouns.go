@@ -133,6 +133,7 @@ func (s Methods) String() string {
 var (
 	secondFactors = MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor)
 	firstFactors  = MethodsOf(Password, Passkey, Social, SSO)
+	trusting      = MethodsOf(MailCode, TOTP, HostFactor) // those whose form offers to trust the device
 	enrollable    = MethodsOf(Password, TOTP, RecoveryCode, Passkey, HostFactor)
 )
 

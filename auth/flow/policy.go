@@ -36,10 +36,14 @@ type Rules struct {
 	SecondFactor Choice
 	// Verification says when a mailed code is due.
 	Verification Verification
-	// TrustSparesFactor lets a trusted device stand in for the second factor at sign-in.
+	// TrustSparesFactor lets a trusted device stand in for an enrolled second factor at sign-in, if the
+	// person chose to trust it after proving one: a mailed code is no factor, and does not become one by
+	// being remembered.
 	TrustSparesFactor bool
 	// Risk says that the host judges each sign-in after its first proof.
 	Risk bool
+	// NoTrust offers nobody to trust a device, and counts no trust that was given before.
+	NoTrust bool
 }
 
 // Choice says when something is due.

@@ -33,7 +33,7 @@ type Proof struct {
 	Credential string    `json:"credential,omitempty"` // which of several, when the method has several
 	Connection string    `json:"connection,omitempty"` // the provider or connection that vouches, for Social and SSO
 	Verified   bool      `json:"verified,omitempty"`   // the passkey verified its user
-	Upstream   Assurance `json:"upstream,omitempty"`   // the level that the connection is configured to vouch for
+	Upstream   Assurance `json:"upstream,omitempty"`   // the level that the connection is configured to vouch for, or that was reached when the device was trusted
 	Inherited  bool      `json:"inherited,omitempty"`  // made in an earlier flow and brought by the session
 }
 

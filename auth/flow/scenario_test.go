@@ -67,7 +67,7 @@ type stage struct {
 	p       Policy
 	f       Flow
 	subject Subject
-	trusted bool
+	trusted Assurance
 	now     time.Time
 	lines   []string
 }
@@ -116,6 +116,8 @@ func (s *stage) policy(args []string) {
 			s.p.Rules.Risk = true
 		case "trust-spares":
 			s.p.Rules.TrustSparesFactor = true
+		case "no-trust":
+			s.p.Rules.NoTrust = true
 		default:
 			s.t.Fatalf("unknown policy word %q", arg)
 		}
@@ -134,8 +136,11 @@ func (s *stage) account(args []string) {
 			s.subject = Subject{Account: decoy, Decoy: true}
 		case "compromised":
 			s.subject.Compromised = true
-		case "trusted":
-			s.trusted = true
+		case "trusted": // with "=aal1", after a mailed code only
+			s.trusted = AAL2
+			if value == AAL1.String() {
+				s.trusted = AAL1
+			}
 		default:
 			s.t.Fatalf("unknown account word %q", arg)
 		}

@@ -139,11 +139,11 @@ func (r *run) barred(s Subject) bool {
 	return s.Status != Active
 }
 
-// trust records whether this browser is trusted by the subject.
-func (r *run) trust(trusted bool) {
+// trust records whether this browser is trusted by the subject, and since which level.
+func (r *run) trust(level Assurance) {
 	r.f.Proofs = without(r.f.Proofs, func(p Proof) bool { return p.Method == TrustedDevice })
-	if trusted && !r.f.Subject.Decoy {
-		r.f.Proofs = with(r.f.Proofs, Proof{Method: TrustedDevice, At: r.now, Account: r.f.Subject.Account})
+	if level != 0 && !r.f.Subject.Decoy {
+		r.f.Proofs = with(r.f.Proofs, Proof{Method: TrustedDevice, At: r.now, Account: r.f.Subject.Account, Upstream: level})
 	}
 }
 
@@ -204,9 +204,10 @@ func (r *run) identify(e Identify) {
 }
 
 // submit takes an attempt from the account's counters before a guess is looked at, so that parallel
-// guesses cannot outrun the count.
+// guesses cannot outrun the count. Whether to trust the device is said anew with each code: what was ticked
+// beside a wrong one must not be granted with another, on a form that shows an empty box or none.
 func (r *run) submit(e Submit) {
-	r.f.Choices.Trust = r.f.Choices.Trust || e.Trust
+	r.f.Choices.Trust = e.Trust && trustOffered(r.p.Rules, r.f, e.Method)
 	if e.Method.Guessable() {
 		r.ask(TakeAttempt{Method: e.Method})
 		return
@@ -285,8 +286,13 @@ func (r *run) finish() {
 	}
 	r.ask(IssueSession{
 		Account: r.f.Subject.Account, Epochs: r.f.Subject.Epochs, Proofs: r.f.Proofs,
-		Assurance: AssuranceOf(r.f.Proofs), Keep: r.f.Choices.Keep, Trust: r.f.Choices.Trust, Replaces: replaces,
+		Assurance: AssuranceOf(r.f.Proofs), Keep: r.f.Choices.Keep, Trust: r.trusts(), Replaces: replaces,
 	})
+}
+
+// trusts reports whether the person chose to trust this browser and may: at sign-in, by a code that was right.
+func (r *run) trusts() bool {
+	return r.f.Choices.Trust && r.f.Goal == SignIn && !r.p.Rules.NoTrust && provesAny(r.f.Proofs, trusting)
 }
 
 // commit is the change that the goal is for.

@@ -105,13 +105,13 @@ func actions(need Need, p Policy, f Flow, now time.Time) []Action {
 	list := offers(make([]offer, 0, mostOffers), need, p, f, now)
 	shown := make([]Action, 0, len(list))
 	for _, o := range list {
-		shown = append(shown, o.action(need, f))
+		shown = append(shown, o.action(need, p.Rules, f))
 	}
 	return shown
 }
 
 // action is how the offer is shown: a name, and what the person may fill in.
-func (o offer) action(need Need, f Flow) Action {
+func (o offer) action(need Need, r Rules, f Flow) Action {
 	a := Action{Name: o.method.String(), Connection: o.connection, event: o.event()}
 	switch o.deed {
 	case identifies:
@@ -120,7 +120,7 @@ func (o offer) action(need Need, f Flow) Action {
 			a.Inputs = append(a.Inputs, Input{"keep", "flag", false})
 		}
 	case submits:
-		a.Inputs = submitInputs(o.method, need, f)
+		a.Inputs = submitInputs(o.method, need, r, f)
 	case asks:
 		a.Name = "send-" + a.Name
 	case departs:
@@ -143,7 +143,7 @@ func (o offer) action(need Need, f Flow) Action {
 	return a
 }
 
-func submitInputs(m Method, need Need, f Flow) []Input {
+func submitInputs(m Method, need Need, r Rules, f Flow) []Input {
 	var inputs []Input
 	switch m {
 	case Password:
@@ -153,7 +153,7 @@ func submitInputs(m Method, need Need, f Flow) []Input {
 	default:
 		inputs = []Input{{"code", "secret", true}}
 	}
-	if f.Goal == SignIn && f.Proven() && MethodsOf(MailCode, TOTP, HostFactor).Has(m) {
+	if trustOffered(r, f, m) {
 		inputs = append(inputs, Input{"trust", "flag", false})
 	}
 	if need == FreshPassword {
