@@ -56,6 +56,7 @@ func (j *job) replacePassword(ctx context.Context, e flow.Commit) (flow.Event, e
 		}
 		return staleOrFault(fmt.Errorf("auth: replace password: %w", err))
 	}
+	j.s.restamp(ctx, j.client.Device, subject.Account, subject.Epochs.Session, epochs.Session)
 	return flow.Committed{Epochs: epochs}, nil
 }
 
@@ -162,26 +163,30 @@ func (s *Service) realign(ctx context.Context, id string) error {
 }
 
 // endSessions ends all sessions of an account but the one named in keep, in one write however many there
-// are. It returns ErrStale if the one to keep has ended.
-func (s *Service) endSessions(ctx context.Context, id, keep string) error {
+// are, and the trust in all devices but the one that goes with it. It returns ErrStale if the session to keep
+// has ended.
+func (s *Service) endSessions(ctx context.Context, id, keep string, device Secret) error {
 	end := func(e flow.Epochs) flow.Epochs {
 		e.Session++
 		return e
 	}
-	if err := s.raise(ctx, id, keep, end); err != nil {
+	was, is, err := s.raise(ctx, id, keep, end)
+	if err != nil {
 		return err
 	}
+	s.restamp(ctx, device, id, was.Session, is.Session)
 	s.decided(ctx, AuditEvent{What: "sessions-ended", Account: id, Session: keep})
 	return nil
 }
 
 // raise lifts the sessions' picture first and the account after it. Whoever loses against another change
-// tries again on top of it: a thief who keeps ending the others must not outrun whoever ends them all.
-func (s *Service) raise(ctx context.Context, id, keep string, higher func(flow.Epochs) flow.Epochs) error {
+// tries again on top of it: a thief who keeps ending the others must not outrun whoever ends them all. It
+// returns the epochs as they were and as they are.
+func (s *Service) raise(ctx context.Context, id, keep string, higher func(flow.Epochs) flow.Epochs) (was, is flow.Epochs, err error) {
 	for range attempts {
 		state, err := s.cfg.Accounts.State(ctx, id)
 		if err != nil {
-			return fmt.Errorf("auth: read account: %w", err)
+			return was, is, fmt.Errorf("auth: read account: %w", err)
 		}
 		next := Standing{Status: state.Status, Epochs: higher(state.Epochs)}
 		err = s.fence(ctx, id, state.Standing, next, keep)
@@ -189,12 +194,12 @@ func (s *Service) raise(ctx context.Context, id, keep string, higher func(flow.E
 			continue
 		}
 		if err != nil {
-			return err
+			return was, is, err
 		}
 		if _, err := s.cfg.Accounts.RaiseEpochs(ctx, id, next.Epochs); err != nil {
-			return fmt.Errorf("auth: raise epochs: %w", err)
+			return was, is, fmt.Errorf("auth: raise epochs: %w", err)
 		}
-		return nil
+		return state.Epochs, next.Epochs, nil
 	}
-	return fmt.Errorf("auth: account keeps changing: %w", ErrStale)
+	return was, is, fmt.Errorf("auth: account keeps changing: %w", ErrStale)
 }

@@ -37,6 +37,9 @@ type Config struct {
 	Passwords Passwords
 	Sessions  Sessions
 	Devices   Devices
+	// TrustedDevices lets people trust the devices they sign in with; see flow.Rules for what that spares them.
+	// Nil offers no trust, whatever the rules say.
+	TrustedDevices TrustedDevices
 
 	// Normalize makes the identifier that accounts are found by from what was typed. Nil means
 	// NormalizeEmail.

@@ -68,12 +68,15 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 	if err != nil {
 		return nil, err
 	}
-	known := j.s.cfg.Devices.Known(j.client.Device, account.ID, j.now)
+	known, trusted, err := j.recognise(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
 	j.account, j.rules = nil, nil
 	if !decoy {
 		j.account = &account
 	}
-	return flow.SubjectFound{Subject: subject, Known: known && !decoy}, nil
+	return flow.SubjectFound{Subject: subject, Known: known, Trusted: trusted}, nil
 }
 
 // decoyID is a keyed hash: only this installation can tell that the id is nobody's. It is made with the oldest
@@ -220,7 +223,10 @@ func (j *job) issueSession(ctx context.Context, e flow.IssueSession) (flow.Event
 	}
 	j.issued = &issued
 	j.endFormer(ctx)
-	return flow.SessionIssued{}, j.remember(ctx, e.Account)
+	if j.remember(ctx, e.Account) {
+		j.trust(ctx, e)
+	}
+	return flow.SessionIssued{}, nil
 }
 
 // endFormer ends the session that this client had before it signed in anew: its token is about to be
@@ -239,8 +245,8 @@ func (j *job) endFormer(ctx context.Context) {
 	}
 }
 
-// remember makes this a known device of the account.
-func (j *job) remember(ctx context.Context, account string) error {
+// remember makes this a known device of the account, and reports whether it could.
+func (j *job) remember(ctx context.Context, account string) bool {
 	device := j.client.Device
 	if j.client.Native && device.IsZero() {
 		device = NewSecret(NativeDeviceMark) // asks for a token, not for a cookie
@@ -251,10 +257,10 @@ func (j *job) remember(ctx context.Context, account string) error {
 	}
 	if err != nil {
 		j.s.fault(ctx, "remember device", err) // the session stands; the device stays unknown
-		return nil
+		return false
 	}
 	j.device = device
-	return nil
+	return true
 }
 
 func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reason) {

@@ -35,7 +35,7 @@ func TestChangeInTheMiddleOfASignInLeavesItWithoutASession(t *testing.T) {
 		"end others": {func(w *world, _ string, owner *browser) error {
 			s, err := w.Authenticate(w.ctx, owner.session)
 			require.NoError(w.t, err)
-			return w.EndOtherSessions(w.ctx, s)
+			return w.EndOtherSessions(w.ctx, s, auth.Client{})
 		}, flow.Active, right},
 		"account changed": {func(w *world, id string, _ *browser) error { return w.AccountChanged(w.ctx, id) }, flow.Active, right},
 		"delete":          {func(w *world, id string, _ *browser) error { return w.DeleteAccount(w.ctx, id) }, flow.Disabled, ""},
@@ -146,7 +146,7 @@ func TestEndOthersKeepsTheActingSession(t *testing.T) {
 	}
 	refused(t, w.EndSession(w.ctx, s.Session, w.live(bob.ID)[0]), flow.NotFound)
 	for range 2 {
-		require.NoError(t, w.EndOtherSessions(w.ctx, s.Session))
+		require.NoError(t, w.EndOtherSessions(w.ctx, s.Session, auth.Client{}))
 		require.Equal(t, []string{s.ID}, w.live(a.ID))
 		require.True(t, w.alive(kept.session))
 		require.False(t, w.alive(other.session))
@@ -167,7 +167,7 @@ func TestEndSessionsCannotBeOutrunByEndOthers(t *testing.T) {
 	for name, c := range map[string]func(w *world, id string, own auth.Session) error{
 		"all":             func(w *world, id string, _ auth.Session) error { return w.EndSessions(w.ctx, id) },
 		"account changed": func(w *world, id string, _ auth.Session) error { return w.AccountChanged(w.ctx, id) },
-		"others":          func(w *world, _ string, own auth.Session) error { return w.EndOtherSessions(w.ctx, own) },
+		"others":          func(w *world, _ string, own auth.Session) error { return w.EndOtherSessions(w.ctx, own, auth.Client{}) },
 		"disable":         func(w *world, id string, _ auth.Session) error { return w.DisableAccount(w.ctx, id) },
 	} {
 		for n := 1; n <= 4; n++ {
@@ -181,7 +181,7 @@ func TestEndSessionsCannotBeOutrunByEndOthers(t *testing.T) {
 					err := work()
 					if calls++; calls == n {
 						acted = true
-						if err := w.EndOtherSessions(w.ctx, stolen.Session); n > 2 && err != nil {
+						if err := w.EndOtherSessions(w.ctx, stolen.Session, auth.Client{}); n > 2 && err != nil {
 							refused(t, err, flow.SessionRequired) // it had ended by then
 						} else {
 							require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestEndSessionsCannotBeOutrunByEndOthers(t *testing.T) {
 					refused(t, err, flow.SessionRequired) // the thief was first, and the owner is told
 					require.False(t, w.alive(owner.session))
 					own = owner.signIn(ann, right)
-					err = w.EndOtherSessions(w.ctx, own.Session)
+					err = w.EndOtherSessions(w.ctx, own.Session, auth.Client{})
 				}
 				require.NoError(t, err)
 				require.False(t, w.alive(thief.session))
@@ -217,7 +217,7 @@ func TestEndOthersDoesNotReviveADeadSession(t *testing.T) {
 	s := b.signIn(ann, right)
 	require.NoError(t, w.EndSessions(w.ctx, a.ID))
 	fresh := w.browser().signIn(ann, right)
-	refused(t, w.EndOtherSessions(w.ctx, s.Session), flow.SessionRequired)
+	refused(t, w.EndOtherSessions(w.ctx, s.Session, auth.Client{}), flow.SessionRequired)
 	require.False(t, w.alive(b.session))
 	require.Equal(t, []string{fresh.ID}, w.live(a.ID), "what has ended ends nobody else either")
 }
@@ -247,7 +247,7 @@ func TestCrashBetweenTheStoresLeavesNothingOpen(t *testing.T) {
 		"end others": {"Accounts.RaiseEpochs", func(w *world, _ string, owner *browser) error {
 			s, err := w.sessions.Authenticate(w.ctx, owner.session, w.clock.Now())
 			require.NoError(w.t, err)
-			return w.EndOtherSessions(w.ctx, s)
+			return w.EndOtherSessions(w.ctx, s, auth.Client{})
 		}, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -298,7 +298,7 @@ func TestEndSessionsAfterACrashEndsTheKeptOne(t *testing.T) {
 	s := owner.signIn(ann, right)
 	for range 3 { // the sessions' picture runs ahead by three
 		w.tap.failOnce("Accounts.RaiseEpochs", false)
-		require.ErrorIs(t, w.EndOtherSessions(w.ctx, s.Session), errFault)
+		require.ErrorIs(t, w.EndOtherSessions(w.ctx, s.Session, auth.Client{}), errFault)
 	}
 	w.tap.set(nil)
 	require.True(t, w.alive(owner.session))
@@ -312,7 +312,7 @@ func TestEndSessionsAfterACrashEndsTheKeptOne(t *testing.T) {
 	s2, err := w.sessions.List(w.ctx, a.ID, w.clock.Now())
 	require.NoError(t, err)
 	w.tap.failOnce("Accounts.RaiseEpochs", false)
-	require.ErrorIs(t, w.EndOtherSessions(w.ctx, s2[0]), errFault)
+	require.ErrorIs(t, w.EndOtherSessions(w.ctx, s2[0], auth.Client{}), errFault)
 	w.tap.set(nil)
 	require.NoError(t, w.DisableAccount(w.ctx, a.ID))
 	require.Empty(t, w.live(a.ID), "nor does it survive the end of the account")
@@ -328,7 +328,7 @@ func TestPasswordChangeAfterACrashEndsTheOthers(t *testing.T) {
 	owner, other := w.browser(), w.browser()
 	s := owner.signIn(ann, right)
 	w.tap.failOnce("Accounts.RaiseEpochs", false)
-	require.ErrorIs(t, w.EndOtherSessions(w.ctx, s.Session), errFault)
+	require.ErrorIs(t, w.EndOtherSessions(w.ctx, s.Session, auth.Client{}), errFault)
 	w.tap.set(nil)
 	p, err := other.try(ann, right)
 	require.NoError(t, err)
@@ -356,7 +356,7 @@ func TestRealignNeverReopensWhatWasClosedMeanwhile(t *testing.T) {
 			a := w.account(ann)
 			s := w.browser().signIn(ann, right)
 			w.tap.failOnce("Accounts.RaiseEpochs", false)
-			require.ErrorIs(t, w.EndOtherSessions(w.ctx, s.Session), errFault)
+			require.ErrorIs(t, w.EndOtherSessions(w.ctx, s.Session, auth.Client{}), errFault)
 			seen := 0
 			w.tap.set(func(_ context.Context, _ int, name string, work func() error) error {
 				err := work()

@@ -157,7 +157,7 @@ var steps = []step{
 		if err != nil {
 			return err
 		}
-		if err := s.w.EndOtherSessions(s.w.ctx, acting); err != nil {
+		if err := s.w.EndOtherSessions(s.w.ctx, acting, auth.Client{}); err != nil {
 			return err
 		}
 		live := s.w.live(s.id)

@@ -130,10 +130,13 @@ func (j *job) acting(ctx context.Context) (flow.Acting, error) {
 	if err != nil {
 		return flow.Acting{}, err
 	}
+	known, trusted, err := j.recognise(ctx, subject)
+	if err != nil {
+		return flow.Acting{}, err
+	}
 	j.account, j.proving = &account, true
 	return flow.Acting{
-		Session: session.ID, Typed: account.Display, Subject: subject, Proofs: session.Proofs,
-		Known: j.s.cfg.Devices.Known(j.client.Device, account.ID, j.now),
+		Session: session.ID, Typed: account.Display, Subject: subject, Proofs: session.Proofs, Known: known, Trusted: trusted,
 	}, nil
 }
 
@@ -166,9 +169,11 @@ func (j *job) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.drive(ctx, flow.Resume{
-		Subject: now, Known: j.s.cfg.Devices.Known(j.client.Device, old.Account, j.now),
-	})
+	known, trusted, err := j.recognise(ctx, now)
+	if err != nil {
+		return err
+	}
+	return j.drive(ctx, flow.Resume{Subject: now, Known: known, Trusted: trusted})
 }
 
 // step does the named action and saves what came of it. What was refused has not happened: the Progress
@@ -335,6 +340,7 @@ func (j *job) resolveRules(ctx context.Context) (flow.Rules, error) {
 		return flow.Rules{}, fmt.Errorf("auth: resolve rules: %w", err)
 	}
 	rules.Risk = j.s.cfg.Risk != nil
+	rules.NoTrust = rules.NoTrust || j.s.cfg.TrustedDevices == nil
 	return rules, j.s.supported(rules)
 }
 

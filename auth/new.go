@@ -89,6 +89,7 @@ func (c Config) problems() []error {
 	} {
 		report(isNil(port.value), "%s is required", port.name)
 	}
+	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
 	limits := flow.Policy{Entry: flow.Entry{Methods: flow.MethodsOf(flow.Password)}, Limits: c.Limits}
 	problems = append(problems, limits.Validate())
 	report(c.Limits.Idle > c.Limits.Total, "Limits.Idle is %s; it must not exceed Limits.Total, %s", c.Limits.Idle, c.Limits.Total)

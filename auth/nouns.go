@@ -66,6 +66,20 @@ type IssuedSession struct {
 	Token Secret
 }
 
+// TrustedDevice is a browser or a native client that the owner of an account chose to trust after a code: for
+// 30 days its sign-ins are spared what the rules say. It opens nothing by itself.
+type TrustedDevice struct {
+	ID        string // public; ends the trust, but does not stand for it
+	Account   string
+	Name      string         // as its owner called it, at most 64 code points; empty if they did not
+	Assurance flow.Assurance // of the sign-in in which it was trusted
+	CreatedAt time.Time
+	SeenAt    time.Time // of its last sign-in
+	ExpiresAt time.Time
+	UserAgent string // at most 256 bytes
+	Current   bool   // in a listing: the one that asked
+}
+
 // Reason is why something was refused; see package flow for the list.
 type Reason = flow.Reason
 

@@ -215,6 +215,11 @@ func (s *Service) DeleteAccount(ctx context.Context, id string) error {
 	if err := s.DisableAccount(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
+	if s.cfg.TrustedDevices != nil {
+		if err := s.cfg.TrustedDevices.RemoveAll(ctx, id); err != nil {
+			return fmt.Errorf("auth: delete trusted devices: %w", err)
+		}
+	}
 	if err := s.cfg.Accounts.Delete(ctx, id); err != nil {
 		return fmt.Errorf("auth: delete account: %w", err)
 	}
@@ -248,16 +253,16 @@ func (s *Service) MarkPasswordCompromised(ctx context.Context, id string) error 
 	return fmt.Errorf("auth: account keeps changing: %w", ErrStale)
 }
 
-// EndSessions ends all sessions of an account. It returns ErrNotFound.
+// EndSessions ends all sessions of an account, and the trust in all its devices. It returns ErrNotFound.
 func (s *Service) EndSessions(ctx context.Context, id string) error {
-	return s.endSessions(ctx, id, "")
+	return s.endSessions(ctx, id, "", Secret{})
 }
 
 // AccountChanged tells the library that the host changed an account behind its back: its sessions and open
 // flows end. It returns ErrNotFound.
 func (s *Service) AccountChanged(ctx context.Context, id string) error {
 	end := func(e flow.Epochs) flow.Epochs { return raised(e, true) }
-	if err := s.raise(ctx, id, "", end); err != nil {
+	if _, _, err := s.raise(ctx, id, "", end); err != nil {
 		return err
 	}
 	s.decided(ctx, AuditEvent{What: "account-changed", Account: id})

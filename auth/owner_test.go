@@ -165,6 +165,6 @@ func TestEndOthersOfADeletedAccount(t *testing.T) {
 	a := w.account(ann)
 	s := w.browser().signIn(ann, right)
 	require.NoError(t, w.DeleteAccount(w.ctx, a.ID))
-	refused(t, w.EndOtherSessions(w.ctx, s.Session), flow.SessionRequired)
+	refused(t, w.EndOtherSessions(w.ctx, s.Session, auth.Client{}), flow.SessionRequired)
 	require.Empty(t, w.live(a.ID))
 }

@@ -210,6 +210,55 @@ type Devices interface {
 	Remember(cookie Secret, account string, now time.Time) (Secret, error)
 }
 
+// TrustedDevices keeps which devices the owners of accounts chose to trust; package session has the
+// implementation. What is not named by its id is named by the device cookie, or a native client's device
+// token, whose altered and foreign values are of no device.
+type TrustedDevices interface {
+	TrustedSignIns
+	TrustedList
+}
+
+// TrustedSignIns is what sign-ins need of trusted devices.
+type TrustedSignIns interface {
+	// Trusted returns the level that was reached when the cookie's device was trusted by the account, zero if
+	// it is not trusted: never, not any more, under another session epoch, or by a device that is not known to
+	// the account. How long it takes depends on the cookie, not on whether there is such an account.
+	Trusted(ctx context.Context, cookie Secret, account string, epoch uint64, now time.Time) (flow.Assurance, error)
+	// Trust makes the cookie's device a trusted one, in the place of its earlier trust; its name stays. It
+	// returns ErrStale if the device has trust of a later session epoch, and ErrNotFound for a cookie of no
+	// device that the account knows.
+	Trust(ctx context.Context, cookie Secret, r TrustRequest, now time.Time) (TrustedDevice, error)
+	// Used records that the device signed in. One that is not trusted is no error.
+	Used(ctx context.Context, cookie Secret, account string, epoch uint64, now time.Time) error
+	// Restamp moves the device's trust on to a later session epoch, if it is of exactly the epoch in from;
+	// else, and for a device that is not trusted, it returns ErrNotFound.
+	Restamp(ctx context.Context, cookie Secret, account string, from, to uint64, now time.Time) error
+}
+
+// TrustedList is what the owner of an account needs of its trusted devices, and the sweep.
+type TrustedList interface {
+	// List returns the account's devices that are trusted now, under the session epoch, the last used first;
+	// the one of the cookie is marked.
+	List(ctx context.Context, cookie Secret, account string, epoch uint64, now time.Time) ([]TrustedDevice, error)
+	// Rename gives a device of the account another name, cleaned of what cannot be seen; an empty one takes
+	// its name away. It returns ErrNotFound, and a *DeniedError (Malformed) for a name that is too long.
+	Rename(ctx context.Context, account, id, name string) error
+	// Remove ends the trust in a device of the account, or returns ErrNotFound.
+	Remove(ctx context.Context, account, id string) error
+	// RemoveAll ends the trust in all devices of the account.
+	RemoveAll(ctx context.Context, account string) error
+	// SweepTrusted deletes at most limit devices whose trust expired by now and returns how many.
+	SweepTrusted(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// TrustRequest is what trust in a device is made from.
+type TrustRequest struct {
+	Account   string
+	Epoch     uint64         // the account's session epoch, with which the trust ends
+	Assurance flow.Assurance // the level that was reached by the sign-in; it must not be zero
+	UserAgent string
+}
+
 // AuditSink receives every decision, beside the log.
 type AuditSink interface {
 	// Record takes one event. It must not block for long; an error is logged and changes nothing.

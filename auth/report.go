@@ -47,7 +47,7 @@ type Reporter interface {
 func (s *Service) Report() Report {
 	r := Report{Profile: s.cfg.Profile, Paths: s.paths()}
 	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection())
-	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices} {
+	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices} {
 		if reporter, ok := feature.(Reporter); ok {
 			r.Sections = append(r.Sections, reporter.Report())
 		}

@@ -160,10 +160,10 @@ func (s *Service) EndSession(ctx context.Context, acting Session, id string) err
 	return err
 }
 
-// EndOtherSessions ends all sessions of the account but the acting one. If that one has ended meanwhile, it
-// ends nothing and is a *DeniedError (SessionRequired).
-func (s *Service) EndOtherSessions(ctx context.Context, acting Session) error {
-	err := s.endSessions(ctx, acting.Account, acting.ID)
+// EndOtherSessions ends all sessions of the account but the acting one, and the trust in all devices but the
+// client's. If the acting session has ended meanwhile, it ends nothing and is a *DeniedError (SessionRequired).
+func (s *Service) EndOtherSessions(ctx context.Context, acting Session, c Client) error {
+	err := s.endSessions(ctx, acting.Account, acting.ID, c.own().Device)
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound) { // its account may have ended with it
 		return flow.Deny(flow.SessionRequired)
 	}
@@ -207,10 +207,14 @@ func (s *Service) Run(ctx context.Context) error {
 // Sweep deletes what expired, once. Hosts that have a scheduler call it instead of Run.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
-	var problems []error
-	for _, sweep := range []func(context.Context, time.Time, int) (int, error){
+	sweeps := []func(context.Context, time.Time, int) (int, error){
 		s.cfg.Flows.SweepFlows, s.cfg.Counters.SweepCounters, s.cfg.Sessions.SweepSessions,
-	} {
+	}
+	if s.cfg.TrustedDevices != nil {
+		sweeps = append(sweeps, s.cfg.TrustedDevices.SweepTrusted)
+	}
+	var problems []error
+	for _, sweep := range sweeps {
 		for {
 			n, err := sweep(ctx, now, sweepLimit)
 			if err != nil {

@@ -49,7 +49,7 @@ func (a *arena) run(ctx context.Context, r *request) (auth.Progress, error) {
 // act does what a session does outside a flow. With an ended one, the caller has looked it up before it ended.
 func (a *arena) act(ctx context.Context, r *request) error {
 	if r.deed.token == ended && r.deed.what == "end-others" {
-		return a.w.EndOtherSessions(ctx, r.session.session)
+		return a.w.EndOtherSessions(ctx, r.session.session, r.client)
 	}
 	s, err := a.w.Authenticate(ctx, r.client.Session)
 	if err != nil {
@@ -57,7 +57,7 @@ func (a *arena) act(ctx context.Context, r *request) error {
 	}
 	switch r.deed.what {
 	case "end-others":
-		return a.w.EndOtherSessions(ctx, s)
+		return a.w.EndOtherSessions(ctx, s, r.client)
 	case "end-one":
 		return a.w.EndSession(ctx, s, r.target)
 	case "sign-out":

@@ -90,7 +90,7 @@ func postEnd(x *exchange) error {
 	}
 	ctx, notice := x.r.Context(), "session-ended"
 	if in.flag("others") {
-		err, notice = x.h.svc.EndOtherSessions(ctx, s), "others-ended"
+		err, notice = x.h.svc.EndOtherSessions(ctx, s, x.client()), "others-ended"
 	} else {
 		err = x.h.svc.EndSession(ctx, s, in.text("id"))
 	}

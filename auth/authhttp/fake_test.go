@@ -118,7 +118,7 @@ func (f *fake) EndSession(_ context.Context, _ auth.Session, id string) error {
 	return f.changeErr
 }
 
-func (f *fake) EndOtherSessions(context.Context, auth.Session) error {
+func (f *fake) EndOtherSessions(context.Context, auth.Session, auth.Client) error {
 	f.call("end-others")
 	return f.changeErr
 }

@@ -34,7 +34,7 @@ type identities interface {
 type sessions interface {
 	Sessions(ctx context.Context, acting auth.Session) ([]auth.Session, error)
 	EndSession(ctx context.Context, acting auth.Session, id string) error
-	EndOtherSessions(ctx context.Context, acting auth.Session) error
+	EndOtherSessions(ctx context.Context, acting auth.Session, c auth.Client) error
 	SignOut(ctx context.Context, acting auth.Session) error
 }
 

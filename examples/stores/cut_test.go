@@ -84,6 +84,24 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		raised := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 2, Session: 2}}
 		return s.RaiseStanding(ctx, "a1", active, raised, "s1")
 	},
+	"PutTrust": func(ctx context.Context, s *sqlstore.Store) error {
+		r := trusting("t1")
+		r.ID, r.Epoch = "new", 2
+		return s.PutTrust(ctx, r, noon, 1)
+	},
+	"TouchTrust": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.TouchTrust(ctx, "a1", trusting("t1").Device, 1, noon.Add(time.Minute))
+	},
+	"RestampTrust": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.RestampTrust(ctx, "a1", trusting("t1").Device, 1, 2)
+	},
+	"RenameTrust":    func(ctx context.Context, s *sqlstore.Store) error { return s.RenameTrust(ctx, "a1", "t1", "new") },
+	"RemoveTrust":    func(ctx context.Context, s *sqlstore.Store) error { return s.RemoveTrust(ctx, "a1", "t1") },
+	"RemoveAllTrust": func(ctx context.Context, s *sqlstore.Store) error { return s.RemoveAllTrust(ctx, "a1") },
+	"SweepTrust": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SweepTrust(ctx, noon.Add(2*time.Hour), 10)
+		return err
+	},
 	"SweepSessions": func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.SweepSessions(ctx, noon.Add(2*time.Hour), 10)
 		return err
@@ -99,6 +117,10 @@ func signedIn(id string) session.Record {
 	return session.Record{ID: id, Hash: sha256.Sum256([]byte(id)), Account: "a1", Epoch: 1, ExpiresAt: noon.Add(time.Hour)}
 }
 
+func trusting(id string) session.TrustRecord {
+	return session.TrustRecord{ID: id, Device: sha256.Sum256([]byte(id)), Account: "a1", Name: id, Epoch: 1, SeenAt: noon, ExpiresAt: noon.Add(time.Hour)}
+}
+
 // use makes the database that the acts begin with, and returns its file.
 func use(t *testing.T) string {
 	t.Helper()
@@ -112,6 +134,9 @@ func use(t *testing.T) string {
 	for range 2 {
 		_, err = s.Take(ctx, buckets, noon)
 		require.NoError(t, err)
+	}
+	for _, id := range []string{"t0", "t1", "t2"} {
+		require.NoError(t, s.PutTrust(ctx, trusting(id), noon, 10))
 	}
 	for _, id := range []string{"s0", "s1", "s2"} {
 		require.NoError(t, s.CreateSession(ctx, signedIn(id), active, session.CreateOptions{Now: noon}))
@@ -188,7 +213,7 @@ func copyFile(t *testing.T, from, to string) {
 func dump(t *testing.T, s *sqlstore.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions"} {
+	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust"} {
 		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM cardea_"+table+" ORDER BY 1")
 		require.NoError(t, err)
 		columns, err := rows.Columns()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/store/sqlstore"
 )
 
@@ -98,6 +99,22 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, "1000")
 	}
 	require.ErrorIs(t, sqlstore.Migrate(t.Context(), s.DB(), sqlstore.SQLite()), sqlstore.ErrSchema)
+}
+
+// TestADatabaseWithoutTrustGetsIt migrates a database from before people could trust devices.
+func TestADatabaseWithoutTrustGetsIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "accounts.db")
+	s := openSQLite(t, path)
+	schema := schemaOf(t, s.DB())
+	require.NoError(t, s.Create(t.Context(), auth.Account{ID: "a1", Identifier: "a1@example.org"}))
+	_, err := s.DB().ExecContext(t.Context(), `DROP TABLE cardea_trust; DELETE FROM cardea_schema WHERE name LIKE '%_trust.sql'`)
+	require.NoError(t, err)
+
+	require.NoError(t, sqlstore.Migrate(t.Context(), s.DB(), sqlstore.SQLite()))
+	require.Equal(t, schema, schemaOf(t, s.DB()))
+	require.NoError(t, s.PutTrust(t.Context(), trusting("t1"), noon, 10))
+	_, err = s.FindByID(t.Context(), "a1")
+	require.NoError(t, err)
 }
 
 // TestAMigrationThatFailsLeavesNothing stops the first migration at its last tables by a name that is taken.

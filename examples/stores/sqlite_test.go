@@ -46,3 +46,7 @@ func TestSQLiteCounters(t *testing.T) {
 func TestSQLiteSessions(t *testing.T) {
 	authtest.RunSessions(t, func(t *testing.T) session.Store { return newSQLite(t) })
 }
+
+func TestSQLiteTrust(t *testing.T) {
+	authtest.RunTrust(t, func(t *testing.T) session.TrustStore { return newSQLite(t) })
+}

@@ -48,6 +48,10 @@ func TestTwoSessions(t *testing.T) {
 	authtest.RunSessions(t, func(t *testing.T) session.Store { return newTwo(t) })
 }
 
+func TestTwoTrust(t *testing.T) {
+	authtest.RunTrust(t, func(t *testing.T) session.TrustStore { return newTwo(t) })
+}
+
 func (t *two) FindByIdentifier(ctx context.Context, identifier string) (auth.Account, error) {
 	return t.turn().FindByIdentifier(ctx, identifier)
 }
@@ -140,6 +144,42 @@ func (t *two) RaiseStanding(ctx context.Context, account string, from, to auth.S
 
 func (t *two) SweepSessions(ctx context.Context, now time.Time, limit int) (int, error) {
 	return t.turn().SweepSessions(ctx, now, limit)
+}
+
+func (t *two) PutTrust(ctx context.Context, r session.TrustRecord, now time.Time, limit int) error {
+	return t.turn().PutTrust(ctx, r, now, limit)
+}
+
+func (t *two) FindTrust(ctx context.Context, account string, device [32]byte) (session.TrustRecord, error) {
+	return t.turn().FindTrust(ctx, account, device)
+}
+
+func (t *two) TouchTrust(ctx context.Context, account string, device [32]byte, epoch uint64, seen time.Time) error {
+	return t.turn().TouchTrust(ctx, account, device, epoch, seen)
+}
+
+func (t *two) RestampTrust(ctx context.Context, account string, device [32]byte, from, to uint64) error {
+	return t.turn().RestampTrust(ctx, account, device, from, to)
+}
+
+func (t *two) ListTrust(ctx context.Context, account string, epoch uint64, now time.Time, limit int) ([]session.TrustRecord, error) {
+	return t.turn().ListTrust(ctx, account, epoch, now, limit)
+}
+
+func (t *two) RenameTrust(ctx context.Context, account, id, name string) error {
+	return t.turn().RenameTrust(ctx, account, id, name)
+}
+
+func (t *two) RemoveTrust(ctx context.Context, account, id string) error {
+	return t.turn().RemoveTrust(ctx, account, id)
+}
+
+func (t *two) RemoveAllTrust(ctx context.Context, account string) error {
+	return t.turn().RemoveAllTrust(ctx, account)
+}
+
+func (t *two) SweepTrust(ctx context.Context, now time.Time, limit int) (int, error) {
+	return t.turn().SweepTrust(ctx, now, limit)
 }
 
 // twoFlows is two as the store of flows.

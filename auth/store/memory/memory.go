@@ -3,7 +3,7 @@
 //
 // Start with New. The Store is the host's list of people (auth.Directory), what the library keeps of them
 // (auth.AccountStore, auth.PasswordStore), their flows (auth.FlowStore), the counters of attempts
-// (auth.Counters) and the sessions (session.Store):
+// (auth.Counters), the sessions (session.Store) and the trusted devices (session.TrustStore):
 //
 //	store := memory.New()
 //	cfg := auth.Config{
@@ -35,6 +35,7 @@ type Store struct {
 	flows    flows
 	counters counters
 	sessions sessions
+	trusted  trusted
 }
 
 var (
@@ -43,6 +44,7 @@ var (
 	_ auth.PasswordStore = (*Store)(nil)
 	_ auth.Counters      = (*Store)(nil)
 	_ session.Store      = (*Store)(nil)
+	_ session.TrustStore = (*Store)(nil)
 	_ auth.FlowStore     = (*Store)(nil)
 )
 
@@ -55,6 +57,7 @@ func New() *Store {
 	s.flows.byID = map[string]auth.FlowRecord{}
 	s.counters.init()
 	s.sessions.init()
+	s.trusted.init()
 	return s
 }
 

@@ -28,3 +28,7 @@ func TestCounters(t *testing.T) {
 func TestSessions(t *testing.T) {
 	authtest.RunSessions(t, func(*testing.T) session.Store { return memory.New() })
 }
+
+func TestTrust(t *testing.T) {
+	authtest.RunTrust(t, func(*testing.T) session.TrustStore { return memory.New() })
+}

@@ -9,8 +9,8 @@
 //	store, err := sqlstore.OpenSQLite(ctx, "sqlite", "accounts.db", sqlstore.Options{})
 //
 // Or give New a pool that the host has already; its set-up is then the host's (see New). The Store is an
-// auth.Directory, auth.AccountStore, auth.PasswordStore, auth.Counters and session.Store; Flows gives it as
-// auth.FlowStore, whose Create is another one. A host that has its own table of users implements
+// auth.Directory, auth.AccountStore, auth.PasswordStore, auth.Counters, auth.FlowStore, session.Store and
+// session.TrustStore. A host that has its own table of users implements
 // auth.Directory itself and uses the Store for the rest.
 //
 // Each method is one atomic act: a statement whose conditions are in its WHERE clause, or a transaction that
@@ -52,6 +52,7 @@ var (
 	_ auth.PasswordStore = (*Store)(nil)
 	_ auth.Counters      = (*Store)(nil)
 	_ session.Store      = (*Store)(nil)
+	_ session.TrustStore = (*Store)(nil)
 	_ auth.FlowStore     = (*Store)(nil)
 )
 
