@@ -339,9 +339,7 @@ func (j *job) resolveRules(ctx context.Context) (flow.Rules, error) {
 	if err != nil {
 		return flow.Rules{}, fmt.Errorf("auth: resolve rules: %w", err)
 	}
-	rules.Risk = j.s.cfg.Risk != nil
-	rules.NoTrust = rules.NoTrust || j.s.cfg.TrustedDevices == nil
-	return rules, j.s.supported(rules)
+	return j.s.inForce(rules), j.s.supported(rules)
 }
 
 // who returns the account of the flow's subject.

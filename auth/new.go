@@ -156,6 +156,14 @@ func (s *Service) entry(ctx context.Context, domain string) (flow.Entry, error) 
 	return flow.Entry{}, errors.New("auth: entry offers more than passwords, and nothing is configured for it")
 }
 
+// inForce returns the rules with what the configuration decides: nobody is asked about a risk or offered a trust
+// that there is nobody to judge or to keep.
+func (s *Service) inForce(r flow.Rules) flow.Rules {
+	r.Risk = s.cfg.Risk != nil
+	r.NoTrust = r.NoTrust || s.cfg.TrustedDevices == nil
+	return r
+}
+
 // supported refuses rules that ask for what nothing here can do: a rule that cannot be kept must not look
 // as if it were.
 func (s *Service) supported(r flow.Rules) error {

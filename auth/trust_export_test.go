@@ -10,7 +10,7 @@ import (
 // are all right, but for the code "wrong": trust is a matter of what comes before and after a code.
 func (s *Service) ContinueVerified(ctx context.Context, r ContinueRequest, rules flow.Rules) (Progress, error) {
 	j := &job{s: s, now: s.now(), client: r.Client.own(), inputs: r.Inputs}
-	rules.NoTrust = rules.NoTrust || s.cfg.TrustedDevices == nil
+	rules = s.inForce(rules)
 	j.rules = &rules
 	if _, err := j.open(ctx, r.Handle); err != nil {
 		return Progress{}, err

@@ -1,8 +1,9 @@
 // Package session issues sessions, checks them at every request and ends them; it also recognises browsers
-// that signed in before.
+// that signed in before, and keeps which of them people chose to trust.
 //
 // A [Manager] implements auth.Sessions over a [Store], and [Devices] implements auth.Devices over nothing
-// but a cookie. Start with [New] and [NewDevices]; a host supplies the store (auth/store has several, and
+// but a cookie; [TrustedDevices] implements auth.TrustedDevices over that cookie and a [TrustStore]. Start with
+// [New], [NewDevices] and [NewTrustedDevices]; a host supplies the stores (auth/store has several, and
 // auth/authtest has a kit that checks a store of its own) and the keys.
 //
 // A session is an opaque token of 256 random bits. The store keeps its SHA-256 only, so that a copy of the
@@ -25,7 +26,7 @@
 // What this package does not do: it sets no cookies (auth/authhttp does), it decides about no proof
 // (auth/flow does), it caches nothing, and it starts no goroutine.
 //
-// A Manager and Devices are safe for concurrent use.
+// A Manager, Devices and TrustedDevices are safe for concurrent use.
 package session
 
 import (

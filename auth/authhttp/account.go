@@ -12,6 +12,8 @@ type accountView struct {
 	Name      string
 	Sessions  []sessionRow
 	EndOthers *form
+	Devices   []deviceRow // those that are trusted
+	RemoveAll *form
 	SignOut   form
 	Password  string // where to change it
 }
@@ -40,6 +42,10 @@ func showAccount(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	devices, err := x.h.svc.TrustedDevices(x.r.Context(), s, x.client())
+	if err != nil {
+		return err
+	}
 	token, err := x.h.formToken(toSession, s.ID)
 	if err != nil {
 		return err
@@ -48,6 +54,7 @@ func showAccount(x *exchange) error {
 		Address: account.Display, Name: account.Name, Password: x.path("/password"), Sessions: x.rows(list, token),
 		SignOut: form{URL: x.path("/sign-out"), Submit: x.lang.text("submit.sign-out"), Style: "secondary", Hidden: []hidden{{"form_token", token}}},
 	}
+	view.Devices, view.RemoveAll = x.deviceRows(devices, token)
 	if others := len(list) - 1; others > 0 {
 		view.EndOthers = &form{
 			URL: x.path("/sessions/end"), Submit: x.lang.plural("account.end-others", others), Style: "danger",
@@ -81,13 +88,18 @@ func postEnd(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	in, err := x.readChange(s, "id", "others")
+	allowed := []string{"id", "others"}
+	if x.native {
+		allowed = append(allowed, "device_token") // so that the client which ends the others stays a trusted one
+	}
+	in, err := x.readChange(s, allowed...)
 	if err != nil {
 		return err
 	}
-	if in.has("id") == in.flag("others") || in.has("id") && in.text("id") == "" {
+	if in.has("id") == in.flag("others") || in.has("id") && in.text("id") == "" || in.has("id") && in.has("device_token") {
 		return refuseBody(errFieldValue)
 	}
+	x.deviceToken = in.text("device_token")
 	ctx, notice := x.r.Context(), "session-ended"
 	if in.flag("others") {
 		err, notice = x.h.svc.EndOtherSessions(ctx, s, x.client()), "others-ended"

@@ -36,7 +36,7 @@ func families() map[string][]string {
 		"reason.":  append(reasons, "other"),
 		"need.":    append(needs, "other"),
 		"problem.": {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},
-		"notice.":  {"password-changed", "signed-out", "session-ended", "others-ended"},
+		"notice.":  {"password-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed"},
 		"month.":   months,
 		"goals":    goals,
 	}

@@ -108,7 +108,7 @@ func (d *document) unmet(t *testing.T) []string {
 		for status := range d.at(below(op, "responses")) {
 			answer(below(op, "responses", status))
 		}
-		require.Contains(t, append(authhttp.Paths(), "/flow/{id}", "/sessions/end", "/sign-out"), path)
+		require.Contains(t, append(authhttp.Paths(), "/flow/{id}", "/sessions/end", "/devices/rename", "/devices/remove", "/sign-out"), path)
 	}
 	for name := range d.at("#/components/responses") {
 		answer(below("#/components/responses", name))
@@ -188,16 +188,21 @@ func (d *document) driveSessions(t *testing.T) {
 	f.account.Language = "de"
 	f.session.Keep = true // so that its cookie is renewed
 	s := open(t, f, nativeOn)
-	for _, path := range []string{"/session", "/sessions"} {
+	for _, path := range []string{"/session", "/sessions", "/devices"} {
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path, cookies: bothCookie}))
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path}))
 	}
-	for path, body := range map[string]string{"/sessions/end": `{"others":true}`, "/sign-out": `{}`} {
+	for path, body := range map[string]string{
+		"/sessions/end": `{"others":true}`, "/sign-out": `{}`,
+		"/devices/rename": `{"id":"device-2","name":"Desk"}`, "/devices/remove": `{"all":true}`,
+	} {
 		d.answered(t, "POST", path, s.post("/auth"+path, body))
 		d.answered(t, "POST", path, s.do(request{method: "POST", target: "/auth" + path, body: body}))
 	}
 	f.changeErr = flow.Deny(flow.NotFound)
 	d.answered(t, "POST", "/sessions/end", s.post("/auth/sessions/end", `{"id":"another's"}`))
+	d.answered(t, "POST", "/devices/rename", s.post("/auth/devices/rename", `{"id":"another's","name":"mine"}`))
+	d.answered(t, "POST", "/devices/remove", s.post("/auth/devices/remove", `{"id":"another's"}`))
 	f.changeErr = flow.Deny(flow.SessionRequired)
 	d.answered(t, "POST", "/sessions/end", s.post("/auth/sessions/end", `{"others":true}`))
 }
@@ -205,7 +210,7 @@ func (d *document) driveSessions(t *testing.T) {
 // driveBadRequests sends what no client should.
 func (d *document) driveBadRequests(t *testing.T) {
 	s := open(t, ada(), nativeOn)
-	for _, path := range []string{"/flow", "/sessions/end", "/sign-out"} {
+	for _, path := range []string{"/flow", "/sessions/end", "/devices/rename", "/devices/remove", "/sign-out"} {
 		for _, q := range []request{
 			{body: `{`},
 			{body: `{"unheard":"of"}`},
@@ -215,7 +220,7 @@ func (d *document) driveBadRequests(t *testing.T) {
 		} {
 			q.method, q.target, q.cookies = "POST", "/auth"+path, bothCookie
 			if q.header["Content-Type"] == "text/plain" && path != "/flow" {
-				// Without JSON these two answer as the forms that they are as well.
+				// Without JSON these answer as the forms that they are as well.
 				q.header = map[string]string{"Content-Encoding": "gzip"}
 			}
 			d.answered(t, "POST", path, s.do(q))
@@ -279,7 +284,10 @@ func (d *document) driveNative(t *testing.T) {
 	for path, op := range d.operations() {
 		method, body, target := "GET", "", "/auth"+strings.ReplaceAll(path, "{id}", "flow-1")
 		if strings.HasSuffix(op, "/post") {
-			method, body = "POST", map[string]string{"/flow": nativeStep, "/sessions/end": `{"others":true}`, "/sign-out": "{}"}[path]
+			method, body = "POST", map[string]string{
+				"/flow": nativeStep, "/sessions/end": `{"others":true}`, "/sign-out": "{}",
+				"/devices/rename": `{"id":"device-2","name":"Desk"}`, "/devices/remove": `{"all":true}`,
+			}[path]
 		}
 		whole := s.do(native(target, body, good))
 		require.Equal(t, path == "/flow/{id}", whole.Code == 400, path)

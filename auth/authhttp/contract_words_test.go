@@ -211,6 +211,7 @@ func scenes() map[string]scene {
 		"over":          {"/auth/flow", `{"flow":"x","action":"cancel"}`, auth.Progress{}, flow.Deny(flow.Expired)},
 		"session":       {"/auth/session", "", auth.Progress{}, nil},
 		"sessions":      {"/auth/sessions", "", auth.Progress{}, nil},
+		"devices":       {"/auth/devices", "", auth.Progress{}, nil},
 	}
 }
 

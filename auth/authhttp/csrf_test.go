@@ -64,7 +64,7 @@ func TestFormTokens(t *testing.T) {
 	s := open(t, ada())
 	for _, page := range []struct{ read, action string }{
 		{"/auth/sign-in", "/auth/sign-in"}, {"/auth/flow/flow-1", "/auth/flow/flow-1"}, {"/auth/account", "/auth/sessions/end"},
-		{"/auth/account", "/auth/sign-out"}, {"/auth/password", "/auth/password"}, {"/auth/confirm", "/auth/confirm"},
+		{"/auth/account", "/auth/sign-out"}, {"/auth/account", "/auth/devices/rename"}, {"/auth/account", "/auth/devices/remove"}, {"/auth/password", "/auth/password"}, {"/auth/confirm", "/auth/confirm"},
 	} {
 		own := tokenOn(t, s, page.read, page.action)
 		require.NotEqual(t, own, tokenOn(t, s, page.read, page.action), "each rendering has a token of its own")

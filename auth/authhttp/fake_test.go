@@ -35,6 +35,7 @@ type fake struct {
 	session  auth.Session
 	account  auth.Account
 	list     []auth.Session
+	devices  []auth.TrustedDevice
 	progress auth.Progress // what Begin, Continue and Look answer
 	err      error         // what they answer instead
 	down     error         // what Authenticate answers instead
@@ -51,6 +52,8 @@ type fake struct {
 	continued auth.ContinueRequest
 	looked    auth.Client
 	ended     string
+	named     string
+	device    auth.Secret // that came along with a change, or with a listing
 }
 
 func (f *fake) call(name string) {
@@ -118,8 +121,32 @@ func (f *fake) EndSession(_ context.Context, _ auth.Session, id string) error {
 	return f.changeErr
 }
 
-func (f *fake) EndOtherSessions(context.Context, auth.Session, auth.Client) error {
+func (f *fake) EndOtherSessions(_ context.Context, _ auth.Session, c auth.Client) error {
 	f.call("end-others")
+	f.device = c.Device
+	return f.changeErr
+}
+
+func (f *fake) TrustedDevices(_ context.Context, _ auth.Session, c auth.Client) ([]auth.TrustedDevice, error) {
+	f.call("devices")
+	f.device = c.Device
+	return f.devices, f.changeErr
+}
+
+func (f *fake) RenameTrustedDevice(_ context.Context, _ auth.Session, id, name string) error {
+	f.call("rename-device")
+	f.ended, f.named = id, name
+	return f.changeErr
+}
+
+func (f *fake) RemoveTrustedDevice(_ context.Context, _ auth.Session, id string) error {
+	f.call("remove-device")
+	f.ended = id
+	return f.changeErr
+}
+
+func (f *fake) RemoveTrustedDevices(context.Context, auth.Session) error {
+	f.call("remove-devices")
 	return f.changeErr
 }
 
@@ -134,7 +161,7 @@ func (f *fake) PasswordLengths() (int, int) { return 15, 256 }
 func (f *fake) changed() bool {
 	for _, c := range f.calls {
 		switch c {
-		case "begin", "continue", "end-session", "end-others", "sign-out":
+		case "begin", "continue", "end-session", "end-others", "sign-out", "rename-device", "remove-device", "remove-devices":
 			return true
 		}
 	}
@@ -163,6 +190,16 @@ func ada() *fake {
 		session: s, list: []auth.Session{s, phone, old}, fresh: true,
 		account:  auth.Account{ID: "account-1", Identifier: "ada@example.com", Display: "Ada@example.com", Name: "Ada Lovelace"},
 		progress: at(passwordView()),
+		devices: []auth.TrustedDevice{
+			{
+				ID: "device-1", Account: "account-1", CreatedAt: now.Add(-2 * 24 * time.Hour), SeenAt: now.Add(-time.Minute),
+				ExpiresAt: now.Add(28 * 24 * time.Hour), UserAgent: chromeOnWindows, Current: true,
+			},
+			{
+				ID: "device-2", Account: "account-1", Name: "Ada's <phone>", CreatedAt: now.Add(-20 * 24 * time.Hour), SeenAt: now.Add(-3 * time.Hour),
+				ExpiresAt: now.Add(10 * 24 * time.Hour), UserAgent: phone.UserAgent,
+			},
+		},
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 //
 //	/sign-in          the address, then by 303 to the flow
 //	/flow/{id}        whatever the flow asks for next
-//	/account          the person's sessions
+//	/account          the person's sessions and trusted devices
 //	/password         change the password
 //	/confirm          prove again who you are (level, max_age, return_to)
 //	/sign-out         asks, then ends the session
@@ -33,6 +33,9 @@ import (
 //	GET  /session       who is signed in
 //	GET  /sessions      the account's sessions
 //	POST /sessions/end  ends one ("id") or all others ("others"); also as a form
+//	GET  /devices       the devices that the account trusts
+//	POST /devices/rename  names one ("id", "name"; empty takes the name away); also as a form
+//	POST /devices/remove  ends the trust in one ("id") or in all ("all"); also as a form
 //	POST /sign-out      ends this one; also as a form
 //	GET  /openapi.json  the contract of all of these (OpenAPI 3.1)
 //
@@ -49,7 +52,8 @@ import (
 // this client is known: it is sent along, under that name, with every request to /flow. Every other request
 // has "Authorization: Bearer" and the session token (RFC 6750 §2.1), to the JSON routes but GET /flow/{id} and
 // to the host's own; so do flows that need a session. A step-up or a new password answers with a new
-// session token, and the one before is dead.
+// session token, and the one before is dead. POST /sessions/end takes "device_token" too: the device that ends
+// all other sessions stays trusted, if it was.
 //
 // Which of the two a request is, is decided before anything is looked up. A native one has no cookie of ours,
 // no Origin and no Sec-Fetch header, and asks for no page; else it is refused with 400 and the code
@@ -92,18 +96,21 @@ const (
 
 func (h *Handler) table() map[string]route {
 	return map[string]route{
-		"":              {get: toAccount},
-		"/":             {get: toAccount},
-		"/sign-in":      {get: showSignIn, post: postSignIn},
-		"/account":      {get: showAccount},
-		"/password":     {get: showPassword, post: postPassword},
-		"/confirm":      {get: showConfirm, post: postConfirm},
-		"/sign-out":     {get: showSignOut, post: postSignOut, native: true},
-		"/flow":         {post: apiFlow, json: true, native: true},
-		"/session":      {get: apiSession, json: true, native: true},
-		"/sessions":     {get: apiSessions, json: true, native: true},
-		"/sessions/end": {post: postEnd, native: true},
-		"/openapi.json": {get: showContract, json: true, native: true},
+		"":                {get: toAccount},
+		"/":               {get: toAccount},
+		"/sign-in":        {get: showSignIn, post: postSignIn},
+		"/account":        {get: showAccount},
+		"/password":       {get: showPassword, post: postPassword},
+		"/confirm":        {get: showConfirm, post: postConfirm},
+		"/sign-out":       {get: showSignOut, post: postSignOut, native: true},
+		"/flow":           {post: apiFlow, json: true, native: true},
+		"/session":        {get: apiSession, json: true, native: true},
+		"/sessions":       {get: apiSessions, json: true, native: true},
+		"/sessions/end":   {post: postEnd, native: true},
+		"/devices":        {get: apiDevices, json: true, native: true},
+		"/devices/rename": {post: postRename, native: true},
+		"/devices/remove": {post: postRemove, native: true},
+		"/openapi.json":   {get: showContract, json: true, native: true},
 	}
 }
 

@@ -94,6 +94,11 @@ func TestNativeRequests(t *testing.T) {
 		{"/auth/sessions/end", `{"id":"session-2"}`, "end-session"},
 		{"/auth/sessions/end", `{"id":"session-1"}`, "end-session"},
 		{"/auth/sessions/end", `{"others":true}`, "end-others"},
+		{"/auth/sessions/end", `{"others":true,"device_token":"cardea_dt_x"}`, "end-others"},
+		{"/auth/devices", "", "devices"},
+		{"/auth/devices/rename", `{"id":"device-2","name":"Desk"}`, "rename-device"},
+		{"/auth/devices/remove", `{"id":"device-2"}`, "remove-device"},
+		{"/auth/devices/remove", `{"all":true}`, "remove-devices"},
 		{"/auth/sign-out", `{}`, "sign-out"},
 		{"/auth/flow", `{"client":"native","goal":"step-up"}`, "begin"},
 	} {

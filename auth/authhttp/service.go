@@ -12,6 +12,7 @@ type service interface {
 	flows
 	identities
 	sessions
+	devices
 }
 
 // flows is the login machine.
@@ -36,6 +37,14 @@ type sessions interface {
 	EndSession(ctx context.Context, acting auth.Session, id string) error
 	EndOtherSessions(ctx context.Context, acting auth.Session, c auth.Client) error
 	SignOut(ctx context.Context, acting auth.Session) error
+}
+
+// devices is what a person may do with the devices that they chose to trust.
+type devices interface {
+	TrustedDevices(ctx context.Context, acting auth.Session, c auth.Client) ([]auth.TrustedDevice, error)
+	RenameTrustedDevice(ctx context.Context, acting auth.Session, id, name string) error
+	RemoveTrustedDevice(ctx context.Context, acting auth.Session, id string) error
+	RemoveTrustedDevices(ctx context.Context, acting auth.Session) error
 }
 
 var _ service = (*auth.Service)(nil)

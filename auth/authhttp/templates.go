@@ -65,7 +65,7 @@ type form struct {
 	Username string // for password managers
 	Fields   []field
 	Submit   string
-	Style    string // "primary", "secondary", "danger", "row" or "quiet"
+	Style    string // "primary", "secondary", "danger", "row", "name" or "quiet"
 	Context  string // what the button is about, for those who hear it out of its row
 }
 
@@ -79,6 +79,7 @@ type link struct {
 // field is one input with its label.
 type field struct {
 	Name, ID, Label, Type, Value, Autocomplete, InputMode, Rules, Hint, Error string
+	Longest                                                                   int // in UTF-16 units; zero for no limit
 	Required, Focus, Checked                                                  bool
 }
 
@@ -166,7 +167,7 @@ func loadTemplates(override fs.FS) (templates, error) {
 // there is not is found now, and not by the first person who sees it.
 func (h *Handler) tryTemplates() error {
 	f := form{Username: "x", Submit: "x", Context: "x", Hidden: []hidden{{"x", "x"}}, Fields: []field{
-		{Name: "x", ID: "x", Label: "x", Type: "password", Value: "x", Autocomplete: "x", InputMode: "x", Rules: "x", Hint: "x", Error: "x", Required: true, Focus: true},
+		{Name: "x", ID: "x", Label: "x", Type: "password", Value: "x", Autocomplete: "x", InputMode: "x", Rules: "x", Hint: "x", Error: "x", Longest: 1, Required: true, Focus: true},
 		{Name: "x", ID: "x", Label: "x", Type: "checkbox", Hint: "x", Checked: true},
 	}}
 	sample := page{
@@ -177,7 +178,7 @@ func (h *Handler) tryTemplates() error {
 		},
 		Account: &accountView{Address: "x", Name: "x", Password: "/", SignOut: f, EndOthers: &f, Sessions: []sessionRow{
 			{Network: "x", Keep: true, Current: true}, {Device: device{Phone: true}, End: &f},
-		}},
+		}, Devices: []deviceRow{{Named: true, Current: true}, {Device: device{Phone: true}, Rename: f, Remove: f}}, RemoveAll: &f},
 	}
 	var problems []error
 	for _, name := range pageNames {

@@ -138,9 +138,13 @@ func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
 	if err := errors.Join(passwordErr, sessionErr, deviceErr); err != nil {
 		return nil, err
 	}
+	trusted, err := session.NewTrustedDevices(session.TrustedDevicesConfig{Devices: devices, Store: store})
+	if err != nil {
+		return nil, err
+	}
 	config := auth.Config{
 		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store, Counters: store,
-		Passwords: hasher, Sessions: sessions, Devices: devices, Logger: c.Logger,
+		Passwords: hasher, Sessions: sessions, Devices: devices, TrustedDevices: trusted, Logger: c.Logger,
 	}
 	if c.Service != nil {
 		c.Service(&config)
