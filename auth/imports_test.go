@@ -24,7 +24,7 @@ var layers = []struct {
 }{
 	{[]string{"auth/flow"}, nil, "the machine is pure: its import list is the proof"},
 	{[]string{"auth"}, []string{"auth/flow"}, "nouns, ports and the shell that runs the machine"},
-	{[]string{"password", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
+	{[]string{"password", "reset", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
 	{[]string{"password/breach"}, []string{"auth"}, "it fits a field of password's Config by its signature; apart from password, so that only who asks a service links an HTTP client"},
 	{[]string{"password/weak"}, []string{"password"}, "hashes that only hosts with such a past link, by name"},
 	{[]string{"auth/store/internal/bucket"}, []string{"auth"}, "the rule of a counter, which every store applies in its own way"},
