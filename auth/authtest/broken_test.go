@@ -42,6 +42,10 @@ func TestTrustRulesCatch(t *testing.T) {
 	caught(t, trustRules(), brokenTrusts, func() session.TrustStore { return memory.New() })
 }
 
+func TestLetterRulesCatch(t *testing.T) {
+	caught(t, letterRules(), brokenLetters, func() auth.LetterStore { return memory.New() })
+}
+
 // caught applies each rule to its broken store, which must fail, and to a sound one, which must not.
 func caught[S any](t *testing.T, rules []rule[S], broken map[string]func() S, sound func() S) {
 	names := map[string]bool{}
@@ -67,6 +71,7 @@ func TestCheckReportsEveryBrokenRule(t *testing.T) {
 	require.NoError(t, CheckFlows(t.Context(), func() (auth.FlowStore, error) { return memory.New(), nil }))
 	require.NoError(t, CheckCounters(t.Context(), func() (auth.Counters, error) { return memory.New(), nil }))
 	require.NoError(t, CheckSessions(t.Context(), func() (session.Store, error) { return memory.New(), nil }))
+	require.NoError(t, CheckLetters(t.Context(), func() (auth.LetterStore, error) { return memory.New(), nil }))
 
 	require.NoError(t, CheckTrust(t.Context(), func() (session.TrustStore, error) { return memory.New(), nil }))
 

@@ -102,6 +102,21 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		_, err := s.SweepTrust(ctx, noon.Add(2*time.Hour), 10)
 		return err
 	},
+	"AddLetters": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.AddLetters(ctx, dueLetter("new1"), dueLetter("new2"))
+	},
+	"ClaimLetters": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.ClaimLetters(ctx, noon, noon.Add(time.Minute), 10)
+		return err
+	},
+	"PostponeLetter": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.PostponeLetter(ctx, "m1", 1, noon.Add(2*time.Minute))
+	},
+	"RemoveLetter": func(ctx context.Context, s *sqlstore.Store) error { return s.RemoveLetter(ctx, "m1") },
+	"SweepLetters": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SweepLetters(ctx, noon.Add(2*time.Hour), 10)
+		return err
+	},
 	"SweepSessions": func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.SweepSessions(ctx, noon.Add(2*time.Hour), 10)
 		return err
@@ -121,6 +136,10 @@ func trusting(id string) session.TrustRecord {
 	return session.TrustRecord{ID: id, Device: sha256.Sum256([]byte(id)), Account: "a1", Name: id, Epoch: 1, SeenAt: noon, ExpiresAt: noon.Add(time.Hour)}
 }
 
+func dueLetter(id string) auth.Letter {
+	return auth.Letter{ID: id, Kind: auth.ResetLetter, To: "a1@example.org", CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
+}
+
 // use makes the database that the acts begin with, and returns its file.
 func use(t *testing.T) string {
 	t.Helper()
@@ -138,6 +157,10 @@ func use(t *testing.T) string {
 	for _, id := range []string{"t0", "t1", "t2"} {
 		require.NoError(t, s.PutTrust(ctx, trusting(id), noon, 10))
 	}
+	require.NoError(t, s.AddLetters(ctx, dueLetter("m1")))
+	_, err = s.ClaimLetters(ctx, noon, noon.Add(time.Minute), 1)
+	require.NoError(t, err)
+	require.NoError(t, s.AddLetters(ctx, dueLetter("m2"), dueLetter("m3")))
 	for _, id := range []string{"s0", "s1", "s2"} {
 		require.NoError(t, s.CreateSession(ctx, signedIn(id), active, session.CreateOptions{Now: noon}))
 	}
@@ -213,7 +236,7 @@ func copyFile(t *testing.T, from, to string) {
 func dump(t *testing.T, s *sqlstore.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust"} {
+	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "letters"} {
 		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM cardea_"+table+" ORDER BY 1")
 		require.NoError(t, err)
 		columns, err := rows.Columns()

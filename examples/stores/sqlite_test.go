@@ -50,3 +50,7 @@ func TestSQLiteSessions(t *testing.T) {
 func TestSQLiteTrust(t *testing.T) {
 	authtest.RunTrust(t, func(t *testing.T) session.TrustStore { return newSQLite(t) })
 }
+
+func TestSQLiteLetters(t *testing.T) {
+	authtest.RunLetters(t, func(t *testing.T) auth.LetterStore { return newSQLite(t) })
+}

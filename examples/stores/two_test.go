@@ -52,6 +52,10 @@ func TestTwoTrust(t *testing.T) {
 	authtest.RunTrust(t, func(t *testing.T) session.TrustStore { return newTwo(t) })
 }
 
+func TestTwoLetters(t *testing.T) {
+	authtest.RunLetters(t, func(t *testing.T) auth.LetterStore { return newTwo(t) })
+}
+
 func (t *two) FindByIdentifier(ctx context.Context, identifier string) (auth.Account, error) {
 	return t.turn().FindByIdentifier(ctx, identifier)
 }
@@ -180,6 +184,26 @@ func (t *two) RemoveAllTrust(ctx context.Context, account string) error {
 
 func (t *two) SweepTrust(ctx context.Context, now time.Time, limit int) (int, error) {
 	return t.turn().SweepTrust(ctx, now, limit)
+}
+
+func (t *two) AddLetters(ctx context.Context, letters ...auth.Letter) error {
+	return t.turn().AddLetters(ctx, letters...)
+}
+
+func (t *two) ClaimLetters(ctx context.Context, now, until time.Time, limit int) ([]auth.QueuedLetter, error) {
+	return t.turn().ClaimLetters(ctx, now, until, limit)
+}
+
+func (t *two) PostponeLetter(ctx context.Context, id string, attempts int, due time.Time) error {
+	return t.turn().PostponeLetter(ctx, id, attempts, due)
+}
+
+func (t *two) RemoveLetter(ctx context.Context, id string) error {
+	return t.turn().RemoveLetter(ctx, id)
+}
+
+func (t *two) SweepLetters(ctx context.Context, now time.Time, limit int) ([]auth.Letter, error) {
+	return t.turn().SweepLetters(ctx, now, limit)
 }
 
 // twoFlows is two as the store of flows.

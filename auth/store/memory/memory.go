@@ -3,7 +3,8 @@
 //
 // Start with New. The Store is the host's list of people (auth.Directory), what the library keeps of them
 // (auth.AccountStore, auth.PasswordStore), their flows (auth.FlowStore), the counters of attempts
-// (auth.Counters), the sessions (session.Store) and the trusted devices (session.TrustStore):
+// (auth.Counters), the sessions (session.Store), the trusted devices (session.TrustStore) and the mails that are
+// due (auth.LetterStore):
 //
 //	store := memory.New()
 //	cfg := auth.Config{
@@ -36,6 +37,7 @@ type Store struct {
 	counters counters
 	sessions sessions
 	trusted  trusted
+	letters  letters
 }
 
 var (
@@ -46,6 +48,7 @@ var (
 	_ session.Store      = (*Store)(nil)
 	_ session.TrustStore = (*Store)(nil)
 	_ auth.FlowStore     = (*Store)(nil)
+	_ auth.LetterStore   = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -58,6 +61,7 @@ func New() *Store {
 	s.counters.init()
 	s.sessions.init()
 	s.trusted.init()
+	s.letters.init()
 	return s
 }
 

@@ -32,3 +32,7 @@ func TestSessions(t *testing.T) {
 func TestTrust(t *testing.T) {
 	authtest.RunTrust(t, func(*testing.T) session.TrustStore { return memory.New() })
 }
+
+func TestLetters(t *testing.T) {
+	authtest.RunLetters(t, func(*testing.T) auth.LetterStore { return memory.New() })
+}
