@@ -24,6 +24,7 @@ type AuditEvent struct {
 	Client    string    // "browser" or "native"; empty outside a flow
 	Prefix    string    // of the client's address
 	UserAgent string    // at most 256 bytes, without control characters
+	Letter    string    // the id of a mail, whose kind is then in Method
 	Known     bool      // the browser or native client completed a sign-in to the account before
 }
 

@@ -85,13 +85,20 @@ func (s *Store) RemoveLetter(ctx context.Context, id string) error {
 	return fault("remove letter", err)
 }
 
-// SweepLetters implements auth.LetterStore.
+// SweepLetters implements auth.LetterStore. It too takes the write lock only if there is something to do.
 func (s *Store) SweepLetters(ctx context.Context, now time.Time, limit int) ([]auth.Letter, error) {
+	var any bool
+	if err := s.row(ctx, `SELECT EXISTS (SELECT 1 FROM cardea_letters WHERE expires_at <= ?)`, micros(now)).Scan(&any); err != nil {
+		return nil, fault("look for letters", err)
+	}
+	if !any || limit <= 0 {
+		return nil, nil
+	}
 	var rows []letterRow
 	err := s.act(ctx, func(t tx) (err error) {
 		rows, err = t.letterRows(ctx, `DELETE FROM cardea_letters WHERE id IN
 			(SELECT id FROM cardea_letters WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
-			RETURNING id, due_at, attempts, expires_at, letter`, micros(now), max(limit, 0))
+			RETURNING id, due_at, attempts, expires_at, letter`, micros(now), limit)
 		return err
 	})
 	if err != nil {
