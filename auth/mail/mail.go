@@ -32,6 +32,7 @@ package mail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -99,4 +100,10 @@ func Permanent(err error) error {
 		return nil
 	}
 	return permanent{err}
+}
+
+// IsPermanent reports whether an error was marked by Permanent.
+func IsPermanent(err error) bool {
+	var p permanent
+	return errors.As(err, &p)
 }

@@ -251,15 +251,14 @@ func (o *Outbox) attempt(ctx context.Context, l auth.QueuedLetter) (reason strin
 		}
 	}
 	m, err := o.cfg.Renderer.Render(l.Letter, secret)
-	var forGood permanent
-	if errors.As(err, &forGood) {
+	if IsPermanent(err) {
 		return ReasonAddress, err
 	}
 	if err != nil {
 		return "", err // a layout can be mended
 	}
 	err = o.cfg.Sender.Send(ctx, m)
-	if errors.As(err, &forGood) {
+	if IsPermanent(err) {
 		return ReasonRefused, err
 	}
 	return "", err
