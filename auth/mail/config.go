@@ -155,9 +155,11 @@ func (r *Renderer) tryKind(c *catalog, name auth.LetterKind, k kind) error {
 	if v.Button != nil {
 		must = append(must, v.Button.URL)
 	}
-	for part, text := range map[string]string{"layout.txt": m.Text.Reveal(), "layout.html": htmlescape.UnescapeString(m.HTML.Reveal())} {
+	for part, text := range map[string]string{
+		"layout.txt": joined(m.Text.Reveal()), "layout.html": joined(htmlescape.UnescapeString(m.HTML.Reveal())),
+	} {
 		for _, words := range must {
-			if !strings.Contains(joined(text), joined(words)) {
+			if !strings.Contains(text, joined(words)) {
 				return fmt.Errorf("%s loses a part of the letter %s in %s: %q", part, name, c.tag, words)
 			}
 		}

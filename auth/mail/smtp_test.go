@@ -107,14 +107,16 @@ func TestNobodyListens(t *testing.T) {
 		"STARTTLS refused":         {func(s *server) { s.reply["STARTTLS"] = "454 4.7.0 quoted" }, []string{"127.0.0.1"}, nil, "again: mail: smtp starttls 454 4.7.0"},
 		"another one's name":       {func(*server) {}, []string{"mail.example.org"}, nil, "again: mail: smtp starttls certificate"},
 		"nobody's certificate":     {func(*server) {}, []string{"127.0.0.1"}, func(c *mail.SMTPConfig, _ *mail.Message) { c.TLS = &tls.Config{} }, "again: mail: smtp starttls certificate"},
-		"an old TLS":               {func(s *server) { s.tls.MaxVersion = tls.VersionTLS11 }, []string{"127.0.0.1"}, nil, "again: mail: smtp starttls connection failed"},
+		"an old TLS":               {func(s *server) { s.tls.MinVersion, s.tls.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, []string{"127.0.0.1"}, nil, "again: mail: smtp starttls connection failed"},
 		"plain where TLS is due":   {func(*server) {}, []string{"127.0.0.1"}, func(c *mail.SMTPConfig, _ *mail.Message) { c.ImplicitTLS = true }, "again: mail: smtp starttls no TLS"},
 		// What the one in the middle says before TLS begins must not count after it.
 		"replies slipped in": {func(s *server) { s.reply["STARTTLS"] = "220 go\n250 slipped\n250 in" }, []string{"127.0.0.1"}, nil, "again: mail: smtp starttls no TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, row.script, row.names...)
-			s.mechanisms = "PLAIN LOGIN"
+			s := serve(t, func(s *server) {
+				s.mechanisms = "PLAIN LOGIN"
+				row.script(s)
+			}, row.names...)
 			got := outcome(t, send(t, s, func(c *mail.SMTPConfig, m *mail.Message) {
 				c.Username, c.Password = "app", auth.NewSecret(fakePassword)
 				if row.change != nil {

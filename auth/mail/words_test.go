@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -10,9 +11,11 @@ import (
 
 func words(t *testing.T, tag string) *catalog {
 	t.Helper()
-	r, err := New(Config{Origin: "https://app.example", Product: "Example", From: "no-reply@app.example", Help: "/help"})
+	own, err := fs.Sub(textFiles, "texts")
 	require.NoError(t, err)
-	return r.languages.match(tag)
+	l, err := newLanguages("en", own, nil)
+	require.NoError(t, err)
+	return l.match(tag)
 }
 
 func spaced(text string) string { return strings.ReplaceAll(text, "\u00a0", " ") }
