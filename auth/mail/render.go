@@ -36,7 +36,8 @@ type Renderer struct {
 }
 
 // Render writes the message for a letter. The secret is the token of its link or its code, from
-// auth.MailSecrets, and is zero for letters that have none. The same letter and secret give the same message
+// auth.MailSecrets, and is zero for letters that have none; such a letter expires when its secret does, and the
+// mail says so. The same letter and secret give the same message
 // every time. An error made by Permanent says that no mail can be made of the letter: its address is none. It
 // names no address and no secret.
 func (r *Renderer) Render(l auth.Letter, secret auth.Secret) (Message, error) {
