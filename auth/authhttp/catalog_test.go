@@ -26,7 +26,7 @@ func families() map[string][]string {
 	for n := flow.Identification; n <= flow.Impossible; n++ {
 		needs = append(needs, n.String())
 	}
-	for g := flow.SignIn; g <= flow.Handoff; g++ {
+	for g := flow.SignIn; g <= flow.Reversal; g++ {
 		goals = append(goals, g.String())
 	}
 	for m := 1; m <= 12; m++ {

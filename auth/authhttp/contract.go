@@ -36,6 +36,7 @@ var goalFields = map[flow.Goal]shape{
 	flow.Linking:    {may: []string{"return_to"}},
 	flow.Enrolment:  {must: []string{"enrol"}, may: []string{"return_to"}},
 	flow.Handoff:    {may: []string{"return_to"}},
+	flow.Reversal:   {may: []string{"return_to"}},
 }
 
 // actionFields are the fields of each action, beside "flow" and "action": what the machine asks for with it
@@ -58,6 +59,7 @@ var actionFields = map[string]shape{
 	"social-return":  {may: []string{"connection"}},
 	"sso":            {may: []string{"connection"}},
 	"sso-return":     {may: []string{"connection"}},
+	"new-address":    {must: []string{"identifier"}},
 	"accept":         {},
 	"restart":        {},
 	"cancel":         {},

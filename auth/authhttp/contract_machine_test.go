@@ -76,7 +76,7 @@ func machinePolicies() []flow.Policy {
 // machineFlows are the facts that a flow may hold.
 func machineFlows() []flow.Flow {
 	var list []flow.Flow
-	for goal := flow.SignIn; goal <= flow.Handoff; goal++ {
+	for goal := flow.SignIn; goal <= flow.Reversal; goal++ {
 		for _, target := range machineTargets(goal) {
 			for _, subject := range machineSubjects() {
 				for _, proofs := range machineProofs() {
@@ -86,6 +86,10 @@ func machineFlows() []flow.Flow {
 							f.Challenge = flow.Challenge{Method: challenge, Connection: connectionOf(challenge), At: now}
 						}
 						list = append(list, f)
+						if target.Enrol == flow.MailCode {
+							f.Candidate = flow.Candidate{Identifier: "new@example.com", Typed: "New@example.com"}
+							list = append(list, f)
+						}
 					}
 				}
 			}

@@ -27,7 +27,7 @@ type (
 	AssessRisk struct{}
 
 	// MakeChallenge mails a code or a link, begins a passkey ceremony, or prepares the way to a provider.
-	// For a decoy nothing is mailed. Answered by ChallengeMade.
+	// For a decoy nothing is mailed; for a Candidate the code goes to the new address. Answered by ChallengeMade.
 	MakeChallenge struct {
 		Method     Method
 		Connection string
@@ -91,9 +91,11 @@ const (
 	StoreFactor                          // add a second factor, raise the security epoch
 	LinkIdentity                         // connect the external identity, raise the security epoch
 	LockAccount                          // raise both epochs and lock
+	ChangeAddress                        // give the account its Candidate, raise the security epoch
+	UndoAddress                          // give it the former address back, raise both epochs and lock
 )
 
-var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account"}
+var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account", "change-address", "undo-address"}
 
 // String returns the change's stable code.
 func (c Change) String() string { return nameOf(changeNames[:], uint8(c)) }
@@ -132,9 +134,12 @@ const (
 	IdentityLinked
 	RecoveryCodeUsed
 	LockedOut
+	AddressChanged
+	AddressUndone
+	DeviceTrusted
 )
 
-var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out"}
+var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out", "address-changed", "address-undone", "device-trusted"}
 
 // String returns the notice's stable code.
 func (n Notice) String() string { return nameOf(noticeNames[:], uint8(n)) }

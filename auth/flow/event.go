@@ -52,6 +52,12 @@ type (
 		EndOthers bool
 	}
 
+	// Move names the address that the account is to have, normalised, shown as it was typed.
+	Move struct {
+		Identifier string
+		Typed      string
+	}
+
 	// Accept takes the handoff.
 	Accept struct{}
 
@@ -139,6 +145,7 @@ func (Depart) event()           {}
 func (Return) event()           {}
 func (NewPassword) event()      {}
 func (Enrol) event()            {}
+func (Move) event()             {}
 func (Accept) event()           {}
 func (Restart) event()          {}
 func (Cancel) event()           {}

@@ -104,6 +104,7 @@ func keyOf(s state) key {
 	} else {
 		p.put(0, 0, 0, 0)
 	}
+	p.flag(f.Candidate.Identifier != "", f.Candidate.Proven)
 	p.put(packAwait(f.await)...)
 	p.put(uint8(claim.Method), name(claim.Account), name(claim.Connection), uint8(claim.Upstream))
 	p.flag(claim.Verified)
@@ -272,6 +273,8 @@ func personEvents(v View) []Event {
 		switch e := a.Event(Choices{}, "p1").(type) {
 		case Identify:
 			events = append(events, Identify{Identifier: "alice@example.com", Typed: "Alice@example.com"})
+		case Move:
+			events = append(events, Move{Identifier: "new@example.com", Typed: "New@example.com"})
 		default:
 			events = append(events, e)
 		}

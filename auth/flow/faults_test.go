@@ -78,6 +78,27 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
+		afterStep("takes a code of the old address for the new one", Enrolment, func(before Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if typeIs[Move](e) && before.Candidate.Identifier == "" {
+				f.Candidate.Proven = true
+			}
+			return f, effects
+		}),
+		afterStep("changes the address on the session alone", Enrolment, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if typeIs[ChallengeMade](e) && f.Candidate.Identifier != "" && f.await == nil {
+				f.await = Commit{Change: ChangeAddress}
+				return f, []Effect{f.await}
+			}
+			return f, effects
+		}),
+		afterStep("lets an undone change end in a session", Reversal, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if typeIs[Committed](e) && f.Outcome == Completed {
+				f.Outcome = Open
+				f.await = IssueSession{Account: f.Subject.Account, Epochs: f.Subject.Epochs, Assurance: AssuranceOf(f.Proofs)}
+				return f, []Effect{f.await}
+			}
+			return f, effects
+		}),
 		afterStep("resets a password on the mail alone", Recovery, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
 			if f.Goal == Recovery && f.Outcome == Open && has(f.Proofs, MailLink) && f.await == nil {
 				f.await = Commit{Change: CompleteRecovery, Method: Password}

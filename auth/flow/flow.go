@@ -35,6 +35,7 @@
 //	proving      Ask               proving working
 //	proving      Cancel            closed
 //	proving      Depart            working
+//	proving      Move              proving working
 //	proving      Restart           identifying
 //	proving      Resume            proving closed
 //	proving      Return            working
@@ -43,6 +44,7 @@
 //	providing    Cancel            closed
 //	providing    Depart            working
 //	providing    Enrol             working
+//	providing    Move              working
 //	providing    NewPassword       working
 //	providing    Restart           identifying
 //	providing    Resume            providing closed
@@ -77,6 +79,7 @@ type Flow struct {
 	Known      bool      `json:"known,omitempty"`
 	Proofs     []Proof   `json:"proofs,omitempty"` // flows share a list, so it is never changed in place
 	Challenge  Challenge `json:"challenge,omitzero"`
+	Candidate  Candidate `json:"candidate,omitzero"`
 	Verdict    Verdict   `json:"verdict,omitempty"`
 	Choices    Choices   `json:"choices,omitzero"`
 	ReturnTo   string    `json:"return_to,omitempty"`
@@ -98,6 +101,13 @@ type Challenge struct {
 	Connection string    `json:"connection,omitempty"`
 	At         time.Time `json:"at,omitzero"`
 	Tries      int       `json:"tries,omitempty"`
+}
+
+// Candidate is the address that an account is about to have. The zero value is none.
+type Candidate struct {
+	Identifier string `json:"identifier,omitempty"`
+	Typed      string `json:"typed,omitempty"`
+	Proven     bool   `json:"proven,omitempty"` // the code that was mailed there came back
 }
 
 // Outcome is how a flow ended. The zero value is open.
@@ -153,7 +163,7 @@ func stand(p Policy, f Flow, now time.Time) (Phase, Need) {
 	switch need {
 	case Identification:
 		return Identifying, need
-	case PasswordChange, NewFactor, ExternalIdentity, Acceptance:
+	case PasswordChange, NewFactor, NewAddress, ExternalIdentity, Acceptance:
 		return Providing, need
 	}
 	return Proving, need

@@ -122,7 +122,7 @@ func TestBeginRefuses(t *testing.T) {
 		want Reason
 	}{
 		"no goal":           {Begin{}, NotOffered},
-		"unknown goal":      {Begin{Goal: Handoff + 1}, NotOffered},
+		"unknown goal":      {Begin{Goal: Reversal + 1}, NotOffered},
 		"no sign-up":        {Begin{Goal: SignUp}, NotOffered},
 		"no recovery":       {Begin{Goal: Recovery}, NotOffered},
 		"no session":        {Begin{Goal: StepUp}, SessionRequired},

@@ -88,6 +88,13 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 // checkFacts holds the subject against what the environment said: the machine must believe it, and must not
 // go on from what was proven before the account changed.
 func checkFacts(w world, s state, e Event, next Flow) error {
+	if c := next.Candidate; c.Proven && c != s.f.Candidate {
+		checked, ok := e.(ProofChecked)
+		asked, mailed := s.f.await.(CheckProof)
+		if !ok || !mailed || checked.Failure.Reason != 0 || asked.Method != MailCode || c.Identifier != s.f.Candidate.Identifier {
+			return errors.New("an address that nobody read the mail of")
+		}
+	}
 	switch e := e.(type) {
 	case SubjectFound:
 		if next.Subject.Status != e.Subject.Status || next.Subject.Decoy != e.Subject.Decoy || next.Subject.Compromised != e.Subject.Compromised {
@@ -288,8 +295,8 @@ func mayCommit(w world, s state, f Flow, c Commit) error {
 			return errors.New("a change in a step-up without a fresh proof")
 		}
 		return nil
-	case Recovery, Activation, SignUp:
-		wants := map[Goal]Change{Recovery: CompleteRecovery, Activation: CompleteActivation, SignUp: CreateAccount}
+	case Recovery, Activation, SignUp, Reversal:
+		wants := map[Goal]Change{Recovery: CompleteRecovery, Activation: CompleteActivation, SignUp: CreateAccount, Reversal: UndoAddress}
 		switch {
 		case c.Change != wants[f.Goal]:
 			return fmt.Errorf("%s commits %s", f.Goal, c.Change)
@@ -336,7 +343,12 @@ func mayChangeBySession(w world, s state, f Flow, c Commit) error {
 	for _, m := range f.Subject.Enrolled.List() {
 		all = append(all, Proof{Method: m, Verified: f.Subject.VerifyingPasskey})
 	}
+	address := f.Goal == Enrolment && f.Target.Enrol == MailCode
 	switch {
+	case address != (c.Change == ChangeAddress):
+		return fmt.Errorf("the enrolment of %s commits %s", f.Target.Enrol, c.Change)
+	case address && !(f.Candidate.Proven && f.Candidate.Identifier != ""):
+		return errors.New("a change to an address that was not proven")
 	case f.Subject.Status != Active || f.Acting == "":
 		return errors.New("a change without a live session")
 	case level(fresh) < max(level(all), 1):

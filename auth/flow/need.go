@@ -22,6 +22,7 @@ const (
 	FreshPassword         // the present password, before it is replaced
 	PasswordChange        // a new password
 	NewFactor             // a new second factor
+	NewAddress            // the address to change to
 	ExternalIdentity      // the external identity to connect
 	Acceptance            // the handoff taken
 	Completion            // the change that the goal is for
@@ -30,7 +31,7 @@ const (
 
 var needNames = [...]string{
 	"none", "identification", "first-factor", "address", "judgement", "organisation", "second-factor", "verification",
-	"fresh-proof", "fresh-password", "new-password", "new-factor", "external-identity", "acceptance", "completion", "impossible",
+	"fresh-proof", "fresh-password", "new-password", "new-factor", "new-address", "external-identity", "acceptance", "completion", "impossible",
 }
 
 // String returns the need's stable code.
@@ -48,7 +49,7 @@ func unmet(p Policy, f Flow, now time.Time) Need {
 	switch f.Goal {
 	case SignIn:
 		return unmetSignIn(p, f, now)
-	case SignUp, Recovery, Activation:
+	case SignUp, Recovery, Activation, Reversal:
 		return unmetByMail(p, f)
 	case Handoff:
 		return unmetHandoff(p, f, now)
@@ -124,6 +125,8 @@ func unmetByMail(p Policy, f Flow) Need {
 		return Address
 	case f.Changed:
 		return NoNeed
+	case f.Goal == Reversal:
+		return Completion // nothing else may stand in the owner's way
 	case f.Goal == Recovery && r.Connection != "":
 		return Impossible // a password would be of no use: the organisation demands its own sign-in
 	case f.Goal == Activation && r.Connection != "" && !provesConnection(f.Proofs, r.Connection):
@@ -164,11 +167,26 @@ func unmetBySession(p Policy, f Flow, now time.Time) Need {
 		return ExternalIdentity
 	case replaces:
 		return PasswordChange
+	case f.changesAddress():
+		return unmetAddress(f)
 	case f.Goal == Enrolment:
 		return NewFactor
 	}
 	return NoNeed
 }
+
+// unmetAddress lets a new address count only once somebody has read what was mailed there.
+func unmetAddress(f Flow) Need {
+	switch {
+	case f.Candidate.Identifier == "":
+		return NewAddress
+	case !f.Candidate.Proven:
+		return Address
+	}
+	return Completion
+}
+
+func (f Flow) changesAddress() bool { return f.Goal == Enrolment && f.Target.Enrol == MailCode }
 
 // effectiveTarget is what the goal asks for: a change of credentials demands a fresh proof at the highest
 // level the account can reach (ASVS 7.5.1), whatever the caller wanted.
@@ -248,9 +266,10 @@ func options(n Need, p Policy, f Flow, now time.Time) Methods {
 	return 0
 }
 
-// addressMethod is how a goal that begins in a mailbox proves it.
+// addressMethod is how a goal has a mailbox proven: by a code where the flow goes on in the same browser, by a
+// link where it may be opened in another one.
 func addressMethod(g Goal) Method {
-	if g == SignUp {
+	if g == SignUp || g == Enrolment {
 		return MailCode
 	}
 	return MailLink

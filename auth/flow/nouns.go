@@ -9,7 +9,8 @@ import (
 // Goal is what a flow is for. The zero value is no goal; a flow cannot begin with it.
 type Goal uint8
 
-// The goals. SignIn, SignUp, Recovery and Activation begin with a stranger; the others begin with a session.
+// The goals. SignIn, SignUp, Recovery, Activation and Reversal begin with a stranger; the others begin with a
+// session.
 const (
 	SignIn     Goal = iota + 1 // a new session
 	SignUp                     // a new account, its address proven
@@ -17,11 +18,12 @@ const (
 	Recovery                   // a new password for someone who lost theirs
 	Activation                 // the first credential of an invited account
 	Linking                    // an external identity connected to the account
-	Enrolment                  // a password or a second factor added or replaced
+	Enrolment                  // a password, a second factor or the address added or replaced
 	Handoff                    // a session taken over by another site of the same host
+	Reversal                   // a change of address undone, from the old mailbox
 )
 
-var goalNames = [...]string{"", "sign-in", "sign-up", "step-up", "recovery", "activation", "linking", "enrolment", "handoff"}
+var goalNames = [...]string{"", "sign-in", "sign-up", "step-up", "recovery", "activation", "linking", "enrolment", "handoff", "reversal"}
 
 // String returns the goal's stable code.
 func (g Goal) String() string { return nameOf(goalNames[:], uint8(g)) }
@@ -38,7 +40,12 @@ func (g *Goal) UnmarshalText(text []byte) error {
 
 // ByStranger reports whether the goal begins without a session.
 func (g Goal) ByStranger() bool {
-	return g == SignIn || g == SignUp || g == Recovery || g == Activation
+	return g == SignIn || g.byMail()
+}
+
+// byMail reports whether the goal begins in a mailbox. Such a goal never ends in a session (ASVS 6.4.3).
+func (g Goal) byMail() bool {
+	return g == SignUp || g == Recovery || g == Activation || g == Reversal
 }
 
 // Method is a way to prove something. The zero value is no method.
@@ -133,8 +140,8 @@ func (s Methods) String() string {
 var (
 	secondFactors = MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor)
 	firstFactors  = MethodsOf(Password, Passkey, Social, SSO)
-	trusting      = MethodsOf(MailCode, TOTP, HostFactor) // those whose form offers to trust the device
-	enrollable    = MethodsOf(Password, TOTP, RecoveryCode, Passkey, HostFactor)
+	trusting      = MethodsOf(MailCode, TOTP, HostFactor)                                  // those whose form offers to trust the device
+	enrollable    = MethodsOf(Password, MailCode, TOTP, RecoveryCode, Passkey, HostFactor) // MailCode is the mailbox: the account's address
 )
 
 // Status is the standing of an account. The zero value, Invited, can sign in by no path.
@@ -201,7 +208,8 @@ type Target struct {
 	MaxAge time.Duration `json:"max_age,omitempty"`
 	// Methods must each be proven within MaxAge.
 	Methods Methods `json:"methods,omitempty"`
-	// Enrol is the method that an Enrolment adds or replaces.
+	// Enrol is the method that an Enrolment adds or replaces: Password, a second factor, or MailCode, which is
+	// the address that codes are mailed to.
 	Enrol Method `json:"enrol,omitempty"`
 }
 

@@ -21,6 +21,7 @@ const (
 	returns
 	renews // gives a new password
 	enrols
+	moves // names a new address
 	accepts
 	restarts
 	cancels
@@ -43,6 +44,8 @@ func (o offer) event() Event {
 		return NewPassword{}
 	case enrols:
 		return Enrol{Method: o.method}
+	case moves:
+		return Move{}
 	case accepts:
 		return Accept{}
 	case restarts:
@@ -69,6 +72,8 @@ func offerOf(e Event) offer {
 		return offer{deed: renews}
 	case Enrol:
 		return offer{deed: enrols, method: e.Method}
+	case Move:
+		return offer{deed: moves}
 	case Accept:
 		return offer{deed: accepts}
 	case Restart:
@@ -106,6 +111,8 @@ func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
 		list = append(list, offer{deed: renews})
 	case NewFactor:
 		list = enrolOffers(list, f)
+	case NewAddress:
+		list = append(list, offer{deed: moves})
 	case ExternalIdentity:
 		list = append(list, offer{deed: departs, method: Social})
 	case Acceptance:
@@ -113,21 +120,24 @@ func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
 	default:
 		list = proofOffers(list, options(need, p, f, now), p, f, now)
 	}
+	if need == Address && f.changesAddress() {
+		list = append(list, offer{deed: moves}) // it was mistyped
+	}
 	if c := f.Challenge; c.Method.Redirects() && c.open(p, now) {
 		list = append(list, offer{returns, c.Method, c.Connection})
 	}
-	if f.Goal.ByStranger() && f.Subject.Account != "" && f.Goal != Activation {
+	if f.Goal.ByStranger() && f.Subject.Account != "" && !onlyByLink(f.Goal) {
 		return append(list, offer{deed: restarts})
 	}
 	return append(list, offer{deed: cancels})
 }
 
 func identifyOffers(list []offer, p Policy, f Flow) []offer {
-	if f.Goal != Activation {
+	if !onlyByLink(f.Goal) {
 		list = append(list, offer{deed: identifies})
 	}
 	switch f.Goal {
-	case Activation, Recovery:
+	case Activation, Recovery, Reversal:
 		return append(list, offer{deed: submits, method: MailLink})
 	case SignUp:
 		return list
@@ -140,6 +150,9 @@ func identifyOffers(list []offer, p Policy, f Flow) []offer {
 	}
 	return list
 }
+
+// onlyByLink reports whether the goal begins with a mailed link, which somebody else had sent, and nothing else.
+func onlyByLink(g Goal) bool { return g == Activation || g == Reversal }
 
 func firstOffers(list []offer, p Policy) []offer {
 	if p.Entry.Connection != "" {

@@ -40,7 +40,7 @@ func (r *run) result(asked Effect, e Event) bool {
 	case Commit:
 		return r.committed(asked, e)
 	case IssueSession:
-		return r.issued(e)
+		return r.issued(asked, e)
 	}
 	return false
 }
@@ -91,6 +91,8 @@ func (r *run) checked(asked CheckProof, e ProofChecked) bool {
 		return true
 	}
 	switch {
+	case proof.Method == MailCode && r.f.changesAddress():
+		r.reached(proof)
 	case proof.Account == "":
 		r.fail(proof.Method, Refusal{Reason: NotConnected})
 	case proof.Account == r.f.Subject.Account && !r.f.Subject.Decoy:
@@ -111,10 +113,19 @@ func (r *run) namesSubject(m Method) bool {
 	switch r.f.Goal {
 	case SignIn:
 		return MethodsOf(Passkey, Social, SSO).Has(m)
-	case Recovery, Activation:
+	case Recovery, Activation, Reversal:
 		return m == MailLink
 	}
 	return false
+}
+
+// reached says that the code which was mailed to the new address came back. It proves that the address is
+// read by whoever is there, and nothing of who that is: it is no proof of the account, and forgives no failures.
+func (r *run) reached(proof Proof) {
+	r.f.Candidate.Proven = true
+	r.f.Challenge = Challenge{}
+	r.tell(Audit{What: ProofPassed, Method: proof.Method})
+	r.advance()
 }
 
 // identity handles the external identity of a Linking: it must belong to nobody, or to the person already.
@@ -232,8 +243,11 @@ func (r *run) committed(asked Commit, e Event) bool {
 		}
 		r.tell(Audit{What: ChangeRefused, Method: asked.Method, Reason: e.Refusal.Reason})
 		switch {
-		case e.Refusal.Reason == Stale, asked.Change == LockAccount:
+		case e.Refusal.Reason == Stale, asked.Change == LockAccount, asked.Change == UndoAddress:
 			r.end(Stale)
+		case asked.Change == ChangeAddress:
+			r.f.Candidate = Candidate{} // the person names another one
+			r.f.Last = e.Refusal
 		case asked.Change == StoreFactor, asked.Change == LinkIdentity:
 			r.fail(asked.Method, e.Refusal)
 		default:
@@ -260,6 +274,13 @@ func (r *run) changed(asked Commit) {
 	case LinkIdentity:
 		r.tell(Notify{What: IdentityLinked, Method: asked.Method})
 		r.f.Changed = true
+	case ChangeAddress:
+		r.f.Typed, r.f.Candidate = r.f.Candidate.Typed, Candidate{}
+		r.tell(Notify{What: AddressChanged})
+		r.f.Changed = true
+	case UndoAddress:
+		r.tell(Notify{What: AddressUndone})
+		r.f.Changed = true
 	default:
 		if asked.Method == Password {
 			r.f.Subject.Compromised = false
@@ -273,11 +294,14 @@ func (r *run) changed(asked Commit) {
 	r.advance()
 }
 
-func (r *run) issued(e Event) bool {
+func (r *run) issued(asked IssueSession, e Event) bool {
 	switch e := e.(type) {
 	case SessionIssued:
 		r.f.Outcome = Granted
 		r.tell(Audit{What: SessionGranted})
+		if asked.Trust {
+			r.tell(Notify{What: DeviceTrusted})
+		}
 		if r.f.Goal == SignIn {
 			r.tell(SettleAttempts{All: true})
 			if !r.f.Known {

@@ -190,10 +190,13 @@ func (s *stage) act(name string, args []string) {
 		s.lines = append(s.lines, "not offered")
 		return
 	}
-	e := view.Actions[i].Event(Choices{}, "p1")
+	e := view.Actions[i].Event(Choices{Trust: slices.Contains(args, "trust")}, "p1")
 	if id, ok := e.(Identify); ok {
 		id.Identifier, id.Typed = "alice@example.com", "Alice@example.com"
 		e = id
+	}
+	if _, ok := e.(Move); ok {
+		e = Move{Identifier: "new@example.com", Typed: "New@example.com"}
 	}
 	s.drive(e, args)
 }
@@ -253,6 +256,9 @@ func (s *stage) answer(effect Effect, args []string) Event {
 	case Commit:
 		if slices.Contains(args, "stale") {
 			return CommitRefused{Refusal{Reason: Stale}}
+		}
+		if slices.Contains(args, "taken") {
+			return CommitRefused{Refusal{Reason: AddressRejected}}
 		}
 		s.subject.Epochs.Security++
 		return Committed{s.subject.Epochs}

@@ -18,7 +18,7 @@ func Step(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
 		return stepBegin(p, f, e, now)
 	case Resume:
 		return stepResume(p, f, e, now)
-	case Identify, Submit, Ask, Depart, Return, NewPassword, Enrol, Accept, Restart, Cancel:
+	case Identify, Submit, Ask, Depart, Return, NewPassword, Enrol, Move, Accept, Restart, Cancel:
 		return stepPerson(p, f, e, now)
 	}
 	return f, nil, &UnexpectedEventError{PhaseOf(p, f, now), e}
@@ -80,7 +80,7 @@ func stepBegin(p Policy, f Flow, e Begin, now time.Time) (Flow, []Effect, error)
 // refuseBegin says why the flow cannot begin: a goal that strangers may not have, an account that is
 // closed, a session whose proofs are of somebody else, a level that does not exist.
 func refuseBegin(p Policy, e Begin) *DeniedError {
-	if e.Goal < SignIn || e.Goal > Handoff {
+	if e.Goal < SignIn || e.Goal > Reversal {
 		return Deny(NotOffered)
 	}
 	if e.Goal.ByStranger() {
@@ -129,8 +129,8 @@ func stepResume(p Policy, f Flow, e Resume, now time.Time) (Flow, []Effect, erro
 // barred reports whether the goal is closed to an account of this standing.
 func (r *run) barred(s Subject) bool {
 	switch r.f.Goal {
-	case SignUp:
-		return false // there is no account yet
+	case SignUp, Reversal:
+		return false // there is no account yet; and no closed account keeps an address that was stolen
 	case Activation:
 		return s.Status != Invited
 	case Recovery:
@@ -179,6 +179,8 @@ func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error
 	case Enrol:
 		r.f.Choices.EndOthers = e.EndOthers
 		r.ask(Commit{Change: StoreFactor, Method: e.Method, EndOthers: e.EndOthers})
+	case Move:
+		r.move(e)
 	case Accept:
 		r.f.Changed = true
 		r.advance()
@@ -217,13 +219,29 @@ func (r *run) submit(e Submit) {
 
 // challenge makes a new challenge unless the last mail is too recent (a mailbox must not be flooded).
 func (r *run) challenge(m Method) {
-	next := r.f.Challenge.At.Add(r.p.Limits.Resend)
-	mailed := m == MailCode || m == MailLink
-	if mailed && r.f.Challenge.Method == m && r.now.Before(next) {
-		r.f.Last = Refusal{Reason: TooSoon, RetryAt: next}
+	if (m == MailCode || m == MailLink) && r.tooSoon(m) {
 		return
 	}
 	r.ask(MakeChallenge{Method: m})
+}
+
+func (r *run) tooSoon(m Method) bool {
+	next := r.f.Challenge.At.Add(r.p.Limits.Resend)
+	if r.f.Challenge.Method != m || !r.now.Before(next) {
+		return false
+	}
+	r.f.Last = Refusal{Reason: TooSoon, RetryAt: next}
+	return true
+}
+
+// move has a code mailed to the address that the account is to have. Another one can be named until the code
+// comes back, as often as a mail may go out.
+func (r *run) move(e Move) {
+	if r.tooSoon(MailCode) {
+		return
+	}
+	r.f.Candidate = Candidate{Identifier: e.Identifier, Typed: e.Typed}
+	r.ask(MakeChallenge{Method: MailCode})
 }
 
 // restart forgets the account and what was ticked for it, but not the failures: going back must not buy new
@@ -270,8 +288,7 @@ func (r *run) impossible() Reason {
 
 // finish is the one exit. Goals that begin in a mailbox never end in a session (ASVS 6.4.3); the others do.
 func (r *run) finish() {
-	switch r.f.Goal {
-	case SignUp, Recovery, Activation:
+	if r.f.Goal.byMail() {
 		r.f.Outcome = Completed
 		r.tell(Audit{What: GoalReached})
 		return
@@ -307,6 +324,12 @@ func (r *run) commit() Commit {
 		c.Change = CompleteActivation
 	case Linking:
 		c.Change = LinkIdentity
+	case Reversal:
+		c.Change = UndoAddress
+	case Enrolment:
+		if r.f.changesAddress() {
+			c.Change = ChangeAddress
+		}
 	}
 	return c
 }

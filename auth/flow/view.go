@@ -14,6 +14,7 @@ type View struct {
 	Need      Need      `json:"need"`
 	Outcome   string    `json:"outcome"` // "open", "granted", "completed" or "ended"
 	Address   string    `json:"address,omitempty"`
+	Candidate string    `json:"candidate,omitempty"` // the address to change to, while its code is out
 	Actions   []Action  `json:"actions"`
 	Refusal   *Refusal  `json:"refusal,omitempty"`
 	Away      bool      `json:"away,omitempty"` // the person is at a provider
@@ -73,7 +74,7 @@ func (o Outcome) String() string { return outcomeNames[min(int(o), len(outcomeNa
 func Next(p Policy, f Flow, now time.Time) View {
 	phase, need := stand(p, f, now)
 	v := View{
-		Goal: f.Goal, Phase: phase, Need: need, Outcome: f.Outcome.String(), Address: f.Typed,
+		Goal: f.Goal, Phase: phase, Need: need, Outcome: f.Outcome.String(), Address: f.Typed, Candidate: f.Candidate.Typed,
 		Actions: []Action{}, ExpiresAt: Deadline(p.Limits, f),
 	}
 	last := f.Last
@@ -133,6 +134,8 @@ func (o offer) action(need Need, r Rules, f Flow) Action {
 		a.Name, a.Inputs = "new-password", newPasswordInputs(f)
 	case enrols:
 		a.Name, a.Inputs = "enrol-"+a.Name, []Input{{"credential", "object", true}, {"end_others", "flag", false}}
+	case moves:
+		a.Name, a.Inputs = "new-address", []Input{{"identifier", "text", true}}
 	case accepts:
 		a.Name = "accept"
 	case restarts:
