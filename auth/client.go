@@ -16,6 +16,7 @@ type Client struct {
 	Session   Secret     // the token of the session that acts; zero if there is none
 	Address   netip.Addr // the client's address, through declared proxies only
 	UserAgent string
+	Language  string // BCP 47, of the answer; letters to accounts without a language of their own use it
 }
 
 // The marks that native clients' tokens begin with. A mark is part of what is hashed, or signed, so it can be

@@ -41,6 +41,16 @@ type Config struct {
 	// Nil offers no trust, whatever the rules say.
 	TrustedDevices TrustedDevices
 
+	// Letters and Secrets let the service write to people: codes for sign-ins from unknown devices where the
+	// rules ask for them, and notices of what was done to an account. Both or neither; package reset has the
+	// Secrets, every store of the library has Letters, and package mail sends what is queued. Without them,
+	// rules that ask for a mailed code are a fault, and nobody is told of anything.
+	Letters LetterStore
+	Secrets MailSecrets
+	// Posted is called when letters were queued, so that they leave at once (mail.Outbox has Notify). It must
+	// not block. Nil calls nobody: whoever sends looks from time to time.
+	Posted func()
+
 	// Normalize makes the identifier that accounts are found by from what was typed. Nil means
 	// NormalizeEmail.
 	Normalize func(typed string) (Identifier, error)
@@ -111,4 +121,8 @@ type Throttle struct {
 	// BeginCap is how many flows an address prefix may begin: 300. It falls by one each BeginLeak, a second.
 	BeginCap  int
 	BeginLeak time.Duration
+	// MailCap is how many letters with a code or a link in them an account is sent: 5. It falls by one each
+	// MailLeak, 20 minutes. An address prefix may cause as many as it may have failures.
+	MailCap  int
+	MailLeak time.Duration
 }

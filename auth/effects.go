@@ -42,8 +42,10 @@ func (j *job) effect(ctx context.Context, e flow.Effect) (flow.Event, error) {
 	case flow.Audit:
 		j.audit(ctx, e.What.String(), e.Method, e.Reason)
 		return nil, nil
+	case flow.MakeChallenge:
+		return j.makeChallenge(ctx, e)
 	case flow.Notify:
-		j.audit(ctx, auditNotice(e.What), e.Method, 0)
+		j.notify(ctx, e)
 		return nil, nil
 	}
 	return nil, fmt.Errorf("auth: nothing carries out %T", e)
@@ -88,9 +90,16 @@ func (s *Service) decoyID(identifier string) string {
 }
 
 func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, error) {
-	if e.Method != flow.Password {
-		return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
+	switch e.Method {
+	case flow.Password:
+		return j.checkPassword(ctx)
+	case flow.MailCode:
+		return j.checkMailCode(), nil
 	}
+	return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
+}
+
+func (j *job) checkPassword(ctx context.Context) (flow.Event, error) {
 	subject := j.flow.Subject
 	hash, err := j.s.cfg.PasswordStore.PasswordHash(ctx, subject.Account)
 	if err != nil {

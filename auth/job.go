@@ -32,6 +32,7 @@ type job struct {
 	rules   *flow.Rules
 	issued  *IssuedSession
 	device  Secret
+	letters []Letter // to be queued once the flow is saved
 }
 
 // stored is what a FlowRecord's Data holds.
@@ -388,6 +389,9 @@ func (j *job) save(ctx context.Context) error {
 // finish saves the flow and reports where it stands.
 func (j *job) finish(ctx context.Context) (Progress, error) {
 	if err := j.save(ctx); err != nil {
+		return Progress{}, err
+	}
+	if err := j.post(ctx); err != nil {
 		return Progress{}, err
 	}
 	return j.progress(ctx)

@@ -90,6 +90,7 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
+	report(isNil(c.Letters) != isNil(c.Secrets), "Letters and Secrets are required together: what is mailed is made of both")
 	limits := flow.Policy{Entry: flow.Entry{Methods: flow.MethodsOf(flow.Password)}, Limits: c.Limits}
 	problems = append(problems, limits.Validate())
 	report(c.Limits.Idle > c.Limits.Total, "Limits.Idle is %s; it must not exceed Limits.Total, %s", c.Limits.Idle, c.Limits.Total)
@@ -109,7 +110,7 @@ func (t Throttle) problems() []error {
 	}{
 		// NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures.
 		{"Free", t.Free, 100}, {"Cap", t.Cap, 100}, {"AccountCap", t.AccountCap, 100},
-		{"PrefixCap", t.PrefixCap, 1 << 20}, {"BeginCap", t.BeginCap, 1 << 20},
+		{"PrefixCap", t.PrefixCap, 1 << 20}, {"BeginCap", t.BeginCap, 1 << 20}, {"MailCap", t.MailCap, 100},
 	} {
 		report(n.value < 1 || n.value > n.max, "Throttle.%s is %d; it must be between 1 and %d", n.name, n.value, n.max)
 	}
@@ -118,7 +119,7 @@ func (t Throttle) problems() []error {
 		value time.Duration
 	}{
 		{"FirstDelay", t.FirstDelay}, {"MaxDelay", t.MaxDelay},
-		{"AccountLeak", t.AccountLeak}, {"PrefixLeak", t.PrefixLeak}, {"BeginLeak", t.BeginLeak},
+		{"AccountLeak", t.AccountLeak}, {"PrefixLeak", t.PrefixLeak}, {"BeginLeak", t.BeginLeak}, {"MailLeak", t.MailLeak},
 	} {
 		report(d.value <= 0, "Throttle.%s is %s; it must be positive", d.name, d.value)
 	}
@@ -167,8 +168,11 @@ func (s *Service) inForce(r flow.Rules) flow.Rules {
 // supported refuses rules that ask for what nothing here can do: a rule that cannot be kept must not look
 // as if it were.
 func (s *Service) supported(r flow.Rules) error {
-	if r.Connection != "" || r.Verification != flow.VerifyNever || r.SecondFactor == flow.Always {
-		return errors.New("auth: rules ask for a connection, a mailed code or a second factor, and none is configured")
+	if r.Verification != flow.VerifyNever && !s.mails() {
+		return errors.New("auth: rules ask for a mailed code, and Config.Letters is not set")
+	}
+	if r.Connection != "" || r.SecondFactor == flow.Always {
+		return errors.New("auth: rules ask for a connection or a second factor, and none is configured")
 	}
 	return nil
 }

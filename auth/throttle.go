@@ -152,5 +152,7 @@ func (t Throttle) withDefaults() Throttle {
 	wait(&t.PrefixLeak, 36*time.Second)
 	def(&t.BeginCap, 300)
 	wait(&t.BeginLeak, time.Second)
+	def(&t.MailCap, 5)
+	wait(&t.MailLeak, 20*time.Minute)
 	return t
 }

@@ -54,7 +54,10 @@ func (x *exchange) path(p string) string { return x.h.cfg.Prefix + p }
 // client is who calls, for the service. The flow cookie, or what a native client has in its place, must have
 // been read before.
 func (x *exchange) client() auth.Client {
-	c := auth.Client{Address: clientAddress(x.r, x.h.cfg.TrustedProxies), UserAgent: userAgent(x.r), Native: x.native}
+	c := auth.Client{
+		Address: clientAddress(x.r, x.h.cfg.TrustedProxies), UserAgent: userAgent(x.r), Native: x.native,
+		Language: x.lang.tag.String(),
+	}
 	if x.native {
 		c.Session, c.Device = auth.NewSecret(x.sessionToken), auth.NewSecret(x.deviceToken)
 		return c
