@@ -26,20 +26,23 @@ type Directory interface {
 }
 
 // AccountStore keeps what the library owns of each account: its standing. It is keyed by the directory's ids.
+// Letters that its methods and those of PasswordStore are given are for a LetterStore beside it; where mail is
+// not set up there is none, and there are no letters.
 type AccountStore interface {
 	// Open begins to keep an account, with both epochs at 1 and the given status and password hash (empty
 	// for none). It returns ErrTaken if the account is kept already.
 	Open(ctx context.Context, id string, status flow.Status, passwordHash string, now time.Time) error
 	// State returns what is kept, or ErrNotFound.
 	State(ctx context.Context, id string) (AccountState, error)
-	// SetStatus sets the status and raises both epochs by one. It returns ErrNotFound, or ErrStale unless
-	// the account stands exactly as in from.
-	SetStatus(ctx context.Context, id string, from Standing, to flow.Status, now time.Time) (flow.Epochs, error)
+	// SetStatus sets the status, raises both epochs by one and queues the letters that tell of it. It returns
+	// ErrNotFound, or ErrStale unless the account stands exactly as in from; no letter is queued then.
+	SetStatus(ctx context.Context, id string, from Standing, to flow.Status, now time.Time, letters ...Letter) (flow.Epochs, error)
 	// RaiseEpochs raises each epoch to at least the given one, never lowers one, and returns what they are
 	// then. It returns ErrNotFound.
 	RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error)
 	// Delete forgets everything that is kept of the account; a store that is the directory as well forgets
-	// the account itself. An unknown account is no error.
+	// the account itself. The account's tickets go too, those ForUndo with the others: what they reserve is
+	// free then. Letters that are queued already stay. An unknown account is no error.
 	Delete(ctx context.Context, id string) error
 }
 
@@ -48,9 +51,10 @@ type PasswordStore interface {
 	// PasswordHash returns the hash, empty if the account has no password or is unknown.
 	PasswordHash(ctx context.Context, id string) (string, error)
 	// ReplacePassword sets the hash, clears the compromised mark and raises the security epoch by one, and
-	// with endSessions the session epoch too. It returns ErrNotFound, or ErrStale unless the account's
-	// epochs are those in from.
-	ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, now time.Time) (flow.Epochs, error)
+	// with endSessions the session epoch too. It forgets all the account's tickets but those ForUndo, and
+	// queues the letters that tell of it. It returns ErrNotFound, or ErrStale unless the account's epochs are
+	// those in from; no letter is queued then.
+	ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, now time.Time, letters ...Letter) (flow.Epochs, error)
 	// Rehash replaces the hash old by a stronger one of the same password, and nothing else. It returns
 	// ErrStale unless the hash is old, and also if old is empty.
 	Rehash(ctx context.Context, id, old, hash string) error

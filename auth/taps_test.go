@@ -40,8 +40,10 @@ func (a tapAccounts) State(ctx context.Context, id string) (auth.AccountState, e
 	return tapped(a.t, ctx, "Accounts.State", func() (auth.AccountState, error) { return a.AccountStore.State(ctx, id) })
 }
 
-func (a tapAccounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time) (flow.Epochs, error) {
-	return tapped(a.t, ctx, "Accounts.SetStatus", func() (flow.Epochs, error) { return a.AccountStore.SetStatus(ctx, id, from, to, now) })
+func (a tapAccounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	return tapped(a.t, ctx, "Accounts.SetStatus", func() (flow.Epochs, error) {
+		return a.AccountStore.SetStatus(ctx, id, from, to, now, letters...)
+	})
 }
 
 func (a tapAccounts) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
@@ -61,9 +63,9 @@ func (p tapPasswordStore) PasswordHash(ctx context.Context, id string) (string, 
 	return tapped(p.t, ctx, "PasswordStore.PasswordHash", func() (string, error) { return p.PasswordStore.PasswordHash(ctx, id) })
 }
 
-func (p tapPasswordStore) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time) (flow.Epochs, error) {
+func (p tapPasswordStore) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
 	return tapped(p.t, ctx, "PasswordStore.ReplacePassword", func() (flow.Epochs, error) {
-		return p.PasswordStore.ReplacePassword(ctx, id, from, hash, end, now)
+		return p.PasswordStore.ReplacePassword(ctx, id, from, hash, end, now, letters...)
 	})
 }
 

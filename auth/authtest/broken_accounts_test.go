@@ -39,11 +39,11 @@ func (a *accounts) State(ctx context.Context, id string) (auth.AccountState, err
 	return a.Store.State(ctx, id)
 }
 
-func (a *accounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time) (flow.Epochs, error) {
+func (a *accounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
 	if a.set != nil {
 		return a.set(ctx, id, from, to)
 	}
-	return a.Store.SetStatus(ctx, id, from, to, now)
+	return a.Store.SetStatus(ctx, id, from, to, now, letters...)
 }
 
 func (a *accounts) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
@@ -67,11 +67,11 @@ func (a *accounts) PasswordHash(ctx context.Context, id string) (string, error) 
 	return a.Store.PasswordHash(ctx, id)
 }
 
-func (a *accounts) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time) (flow.Epochs, error) {
+func (a *accounts) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
 	if a.replace != nil {
 		return a.replace(ctx, id, from, hash, end)
 	}
-	return a.Store.ReplacePassword(ctx, id, from, hash, end, now)
+	return a.Store.ReplacePassword(ctx, id, from, hash, end, now, letters...)
 }
 
 func (a *accounts) Rehash(ctx context.Context, id, old, hash string) error {

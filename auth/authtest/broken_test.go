@@ -42,6 +42,10 @@ func TestTrustRulesCatch(t *testing.T) {
 	caught(t, trustRules(), brokenTrusts, func() session.TrustStore { return memory.New() })
 }
 
+func TestTicketRulesCatch(t *testing.T) {
+	caught(t, ticketRules(), brokenTickets(), func() Tickets { return memory.New() })
+}
+
 func TestLetterRulesCatch(t *testing.T) {
 	caught(t, letterRules(), brokenLetters, func() auth.LetterStore { return memory.New() })
 }
@@ -71,6 +75,7 @@ func TestCheckReportsEveryBrokenRule(t *testing.T) {
 	require.NoError(t, CheckFlows(t.Context(), func() (auth.FlowStore, error) { return memory.New(), nil }))
 	require.NoError(t, CheckCounters(t.Context(), func() (auth.Counters, error) { return memory.New(), nil }))
 	require.NoError(t, CheckSessions(t.Context(), func() (session.Store, error) { return memory.New(), nil }))
+	require.NoError(t, CheckTickets(t.Context(), func() (Tickets, error) { return memory.New(), nil }))
 	require.NoError(t, CheckLetters(t.Context(), func() (auth.LetterStore, error) { return memory.New(), nil }))
 
 	require.NoError(t, CheckTrust(t.Context(), func() (session.TrustStore, error) { return memory.New(), nil }))

@@ -35,7 +35,7 @@ func TestADatabaseWithoutLettersGetsThem(t *testing.T) {
 	db := bare(t, path)
 	s := openSQLite(t, path)
 	require.NoError(t, s.Create(t.Context(), auth.Account{ID: "a1", Identifier: "a1@example.org"}))
-	_, err := db.ExecContext(t.Context(), `DROP TABLE cardea_letters; DELETE FROM cardea_schema WHERE version >= 2`)
+	_, err := db.ExecContext(t.Context(), `DROP TABLE cardea_tickets; DROP TABLE cardea_letters; DELETE FROM cardea_schema WHERE version >= 2`)
 	require.NoError(t, err)
 
 	require.NoError(t, sqlstore.Migrate(t.Context(), db, sqlstore.SQLite()))

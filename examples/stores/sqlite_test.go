@@ -51,6 +51,10 @@ func TestSQLiteTrust(t *testing.T) {
 	authtest.RunTrust(t, func(t *testing.T) session.TrustStore { return newSQLite(t) })
 }
 
+func TestSQLiteTickets(t *testing.T) {
+	authtest.RunTickets(t, func(t *testing.T) authtest.Tickets { return newSQLite(t) })
+}
+
 func TestSQLiteLetters(t *testing.T) {
 	authtest.RunLetters(t, func(t *testing.T) auth.LetterStore { return newSQLite(t) })
 }

@@ -52,6 +52,10 @@ func TestTwoTrust(t *testing.T) {
 	authtest.RunTrust(t, func(t *testing.T) session.TrustStore { return newTwo(t) })
 }
 
+func TestTwoTickets(t *testing.T) {
+	authtest.RunTickets(t, func(t *testing.T) authtest.Tickets { return newTwo(t) })
+}
+
 func TestTwoLetters(t *testing.T) {
 	authtest.RunLetters(t, func(t *testing.T) auth.LetterStore { return newTwo(t) })
 }
@@ -78,8 +82,8 @@ func (t *two) State(ctx context.Context, id string) (auth.AccountState, error) {
 	return t.turn().State(ctx, id)
 }
 
-func (t *two) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time) (flow.Epochs, error) {
-	return t.turn().SetStatus(ctx, id, from, to, now)
+func (t *two) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	return t.turn().SetStatus(ctx, id, from, to, now, letters...)
 }
 
 func (t *two) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
@@ -92,8 +96,8 @@ func (t *two) PasswordHash(ctx context.Context, id string) (string, error) {
 	return t.turn().PasswordHash(ctx, id)
 }
 
-func (t *two) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time) (flow.Epochs, error) {
-	return t.turn().ReplacePassword(ctx, id, from, hash, end, now)
+func (t *two) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	return t.turn().ReplacePassword(ctx, id, from, hash, end, now, letters...)
 }
 
 func (t *two) Rehash(ctx context.Context, id, old, hash string) error {
@@ -184,6 +188,42 @@ func (t *two) RemoveAllTrust(ctx context.Context, account string) error {
 
 func (t *two) SweepTrust(ctx context.Context, now time.Time, limit int) (int, error) {
 	return t.turn().SweepTrust(ctx, now, limit)
+}
+
+func (t *two) AddTicket(ctx context.Context, ticket auth.Ticket, letters ...auth.Letter) error {
+	return t.turn().AddTicket(ctx, ticket, letters...)
+}
+
+func (t *two) FindTicket(ctx context.Context, id string, now time.Time) (auth.Ticket, error) {
+	return t.turn().FindTicket(ctx, id, now)
+}
+
+func (t *two) DropTickets(ctx context.Context, account string, p auth.Purpose) error {
+	return t.turn().DropTickets(ctx, account, p)
+}
+
+func (t *two) Reserved(ctx context.Context, identifier string, now time.Time) (bool, error) {
+	return t.turn().Reserved(ctx, identifier, now)
+}
+
+func (t *two) CompleteRecovery(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+	return t.turn().CompleteRecovery(ctx, c)
+}
+
+func (t *two) CompleteActivation(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+	return t.turn().CompleteActivation(ctx, c)
+}
+
+func (t *two) ChangeAddress(ctx context.Context, id string, from auth.Standing, undo auth.Ticket, letters ...auth.Letter) (flow.Epochs, error) {
+	return t.turn().ChangeAddress(ctx, id, from, undo, letters...)
+}
+
+func (t *two) CompleteUndo(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+	return t.turn().CompleteUndo(ctx, c)
+}
+
+func (t *two) SweepTickets(ctx context.Context, now time.Time, limit int) (int, error) {
+	return t.turn().SweepTickets(ctx, now, limit)
 }
 
 func (t *two) AddLetters(ctx context.Context, letters ...auth.Letter) error {

@@ -45,21 +45,19 @@ func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error)
 }
 
 // SetStatus implements auth.AccountStore.
-func (s *Store) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, _ time.Time) (flow.Epochs, error) {
-	return s.change(ctx, id, func(k *kept) error {
+func (s *Store) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, _ time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	return s.change(ctx, id, letters, func(k *kept) error {
 		if k.standing != from {
 			return auth.ErrStale
 		}
-		k.standing.Status = to
-		k.standing.Epochs.Security++
-		k.standing.Epochs.Session++
+		k.standing = auth.Standing{Status: to, Epochs: raised(from.Epochs, true)}
 		return nil
 	})
 }
 
 // RaiseEpochs implements auth.AccountStore.
 func (s *Store) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
-	return s.change(ctx, id, func(k *kept) error {
+	return s.change(ctx, id, nil, func(k *kept) error {
 		k.standing.Epochs = highest(k.standing.Epochs, least)
 		return nil
 	})
@@ -75,6 +73,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	s.people.mu.Lock()
 	defer s.people.mu.Unlock()
 	delete(s.people.kept, id)
+	s.people.tickets.drop(id, func(auth.Ticket) bool { return true })
 	if a, ok := s.people.byID[id]; ok {
 		delete(s.people.byID, id)
 		delete(s.people.byIdentifier, a.Identifier)
@@ -93,23 +92,21 @@ func (s *Store) PasswordHash(ctx context.Context, id string) (string, error) {
 }
 
 // ReplacePassword implements auth.PasswordStore.
-func (s *Store) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, _ time.Time) (flow.Epochs, error) {
-	return s.change(ctx, id, func(k *kept) error {
+func (s *Store) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, _ time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	return s.change(ctx, id, letters, func(k *kept) error {
 		if k.standing.Epochs != from {
 			return auth.ErrStale
 		}
 		k.hash, k.compromised = hash, false
-		k.standing.Epochs.Security++
-		if endSessions {
-			k.standing.Epochs.Session++
-		}
+		k.standing.Epochs = raised(from, endSessions)
+		s.people.tickets.drop(id, mortal)
 		return nil
 	})
 }
 
 // Rehash implements auth.PasswordStore.
 func (s *Store) Rehash(ctx context.Context, id, old, hash string) error {
-	_, err := s.change(ctx, id, func(k *kept) error {
+	_, err := s.change(ctx, id, nil, func(k *kept) error {
 		if k.hash != old || old == "" {
 			return auth.ErrStale // without a password there is nothing to rehash: this must not give one
 		}
@@ -124,7 +121,7 @@ func (s *Store) Rehash(ctx context.Context, id, old, hash string) error {
 
 // MarkCompromised implements auth.PasswordStore.
 func (s *Store) MarkCompromised(ctx context.Context, id string, _ time.Time) (flow.Epochs, error) {
-	return s.change(ctx, id, func(k *kept) error {
+	return s.change(ctx, id, nil, func(k *kept) error {
 		if k.hash == "" {
 			return auth.ErrStale
 		}
@@ -134,8 +131,9 @@ func (s *Store) MarkCompromised(ctx context.Context, id string, _ time.Time) (fl
 	})
 }
 
-// change applies one act to what is kept of an account; an act that fails is dropped whole.
-func (s *Store) change(ctx context.Context, id string, act func(*kept) error) (flow.Epochs, error) {
+// change applies one act to what is kept of an account, and queues the letters that tell of it. An act that
+// fails is dropped whole; it must not touch tickets before it knows that it does not fail.
+func (s *Store) change(ctx context.Context, id string, letters []auth.Letter, act func(*kept) error) (flow.Epochs, error) {
 	if err := ctx.Err(); err != nil {
 		return flow.Epochs{}, err
 	}
@@ -149,7 +147,17 @@ func (s *Store) change(ctx context.Context, id string, act func(*kept) error) (f
 		return flow.Epochs{}, err
 	}
 	s.people.kept[id] = k
+	s.letters.add(letters)
 	return k.standing.Epochs, nil
+}
+
+// raised returns the epochs after a change of the account, and after one that ends all sessions.
+func raised(e flow.Epochs, sessions bool) flow.Epochs {
+	e.Security++
+	if sessions {
+		e.Session++
+	}
+	return e
 }
 
 func highest(a, b flow.Epochs) flow.Epochs {

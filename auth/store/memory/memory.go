@@ -3,8 +3,8 @@
 //
 // Start with New. The Store is the host's list of people (auth.Directory), what the library keeps of them
 // (auth.AccountStore, auth.PasswordStore), their flows (auth.FlowStore), the counters of attempts
-// (auth.Counters), the sessions (session.Store), the trusted devices (session.TrustStore) and the mails that are
-// due (auth.LetterStore):
+// (auth.Counters), the sessions (session.Store), the trusted devices (session.TrustStore), what mailed links stand
+// for (auth.TicketStore) and the mails that are due (auth.LetterStore):
 //
 //	store := memory.New()
 //	cfg := auth.Config{
@@ -48,6 +48,7 @@ var (
 	_ session.Store      = (*Store)(nil)
 	_ session.TrustStore = (*Store)(nil)
 	_ auth.FlowStore     = (*Store)(nil)
+	_ auth.TicketStore   = (*Store)(nil)
 	_ auth.LetterStore   = (*Store)(nil)
 )
 
@@ -57,6 +58,7 @@ func New() *Store {
 	s.people.byID = map[string]auth.Account{}
 	s.people.byIdentifier = map[string]string{}
 	s.people.kept = map[string]kept{}
+	s.people.tickets.init()
 	s.flows.byID = map[string]auth.FlowRecord{}
 	s.counters.init()
 	s.sessions.init()
@@ -65,12 +67,14 @@ func New() *Store {
 	return s
 }
 
-// people are the directory and what is kept of each account, under one lock: Delete ends both in one act.
+// people are the directory, what is kept of each account and its tickets, under one lock: Delete ends all of
+// it in one act.
 type people struct {
 	mu           sync.RWMutex
 	byID         map[string]auth.Account
 	byIdentifier map[string]string // to the id
 	kept         map[string]kept
+	tickets      tickets
 }
 
 // kept is what the library keeps of one account.

@@ -33,6 +33,10 @@ func TestTrust(t *testing.T) {
 	authtest.RunTrust(t, func(*testing.T) session.TrustStore { return memory.New() })
 }
 
+func TestTickets(t *testing.T) {
+	authtest.RunTickets(t, func(*testing.T) authtest.Tickets { return memory.New() })
+}
+
 func TestLetters(t *testing.T) {
 	authtest.RunLetters(t, func(*testing.T) auth.LetterStore { return memory.New() })
 }

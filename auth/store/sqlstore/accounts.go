@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -37,39 +38,37 @@ func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error)
 }
 
 // SetStatus implements auth.AccountStore.
-func (s *Store) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, _ time.Time) (flow.Epochs, error) {
-	rows, err := s.exec(ctx, `UPDATE cardea_accounts
-		SET status = ?, security_epoch = security_epoch + 1, session_epoch = session_epoch + 1
-		WHERE id = ? AND status = ? AND security_epoch = ? AND session_epoch = ?`,
-		int64(to), id, int64(from.Status), from.Epochs.Security, from.Epochs.Session)
-	if err != nil {
-		return flow.Epochs{}, fault("set status", err)
-	}
-	if rows == 0 {
-		return flow.Epochs{}, s.staleOrMissing(ctx, id)
-	}
-	return flow.Epochs{Security: from.Epochs.Security + 1, Session: from.Epochs.Session + 1}, nil
+func (s *Store) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, _ time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	next := auth.Standing{Status: to, Epochs: raised(from.Epochs, true)}
+	err := s.act(ctx, func(t tx) error {
+		if err := t.restand(ctx, id, from, next); err != nil {
+			return err
+		}
+		return t.addLetters(ctx, letters)
+	})
+	return changed("set status", next.Epochs, err)
 }
 
 // RaiseEpochs implements auth.AccountStore.
 func (s *Store) RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error) {
-	return s.raised(ctx, "raise epochs", auth.ErrNotFound, `UPDATE cardea_accounts SET
+	return s.raise(ctx, "raise epochs", id, `UPDATE cardea_accounts SET
 		security_epoch = CASE WHEN security_epoch < ? THEN ? ELSE security_epoch END,
 		session_epoch = CASE WHEN session_epoch < ? THEN ? ELSE session_epoch END
 		WHERE id = ? RETURNING security_epoch, session_epoch`,
 		least.Security, least.Security, least.Session, least.Session, id)
 }
 
-// raised runs an UPDATE that returns the account's epochs. It commits apart from the statement: an error
+// raise runs an UPDATE that returns the account's epochs. It commits apart from the statement: an error
 // that came while its rows are closed could get lost.
-func (s *Store) raised(ctx context.Context, what string, none error, update string, args ...any) (e flow.Epochs, err error) {
+func (s *Store) raise(ctx context.Context, what, id, update string, args ...any) (e flow.Epochs, err error) {
 	err = s.act(ctx, func(t tx) error {
-		return missing(t.row(ctx, update, args...).Scan(&e.Security, &e.Session), none)
+		err := t.row(ctx, update, args...).Scan(&e.Security, &e.Session)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.staleOrMissing(ctx, id)
+		}
+		return err
 	})
-	if err != nil {
-		return flow.Epochs{}, fault(what, err, none)
-	}
-	return e, nil
+	return changed(what, e, err)
 }
 
 // Delete implements auth.AccountStore. It deletes the account from the directory too. Its sessions are
@@ -78,6 +77,9 @@ func (s *Store) raised(ctx context.Context, what string, none error, update stri
 func (s *Store) Delete(ctx context.Context, id string) error {
 	err := s.act(ctx, func(t tx) error {
 		if _, err := t.exec(ctx, `DELETE FROM cardea_accounts WHERE id = ?`, id); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `DELETE FROM cardea_tickets WHERE account = ?`, id); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, `DELETE FROM cardea_people WHERE id = ?`, id)
@@ -93,22 +95,25 @@ func (s *Store) PasswordHash(ctx context.Context, id string) (hash string, err e
 }
 
 // ReplacePassword implements auth.PasswordStore.
-func (s *Store) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, _ time.Time) (flow.Epochs, error) {
-	to := flow.Epochs{Security: from.Security + 1, Session: from.Session}
-	if endSessions {
-		to.Session++
-	}
-	rows, err := s.exec(ctx, `UPDATE cardea_accounts
-		SET password_hash = ?, compromised = 0, security_epoch = ?, session_epoch = ?
-		WHERE id = ? AND security_epoch = ? AND session_epoch = ?`,
-		hash, to.Security, to.Session, id, from.Security, from.Session)
-	if err != nil {
-		return flow.Epochs{}, fault("replace password", err)
-	}
-	if rows == 0 {
-		return flow.Epochs{}, s.staleOrMissing(ctx, id)
-	}
-	return to, nil
+func (s *Store) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, endSessions bool, _ time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	to := raised(from, endSessions)
+	err := s.act(ctx, func(t tx) error {
+		rows, err := t.exec(ctx, `UPDATE cardea_accounts
+			SET password_hash = ?, compromised = 0, security_epoch = ?, session_epoch = ?
+			WHERE id = ? AND security_epoch = ? AND session_epoch = ?`,
+			hash, to.Security, to.Session, id, from.Security, from.Session)
+		if err != nil {
+			return err
+		}
+		if rows == 0 {
+			return t.staleOrMissing(ctx, id)
+		}
+		if err := t.forget(ctx, id, noUndo); err != nil {
+			return err
+		}
+		return t.addLetters(ctx, letters)
+	})
+	return changed("replace password", to, err)
 }
 
 // Rehash implements auth.PasswordStore.
@@ -123,19 +128,48 @@ func (s *Store) Rehash(ctx context.Context, id, old, hash string) error {
 
 // MarkCompromised implements auth.PasswordStore.
 func (s *Store) MarkCompromised(ctx context.Context, id string, _ time.Time) (flow.Epochs, error) {
-	e, err := s.raised(ctx, "mark password", auth.ErrStale, `UPDATE cardea_accounts
+	return s.raise(ctx, "mark password", id, `UPDATE cardea_accounts
 		SET compromised = 1, security_epoch = security_epoch + 1
 		WHERE id = ? AND password_hash <> '' RETURNING security_epoch, session_epoch`, id)
-	if errors.Is(err, auth.ErrStale) {
-		return e, s.staleOrMissing(ctx, id)
+}
+
+// restand gives the account another standing if it stands exactly as in from.
+func (t tx) restand(ctx context.Context, id string, from, to auth.Standing) error {
+	rows, err := t.exec(ctx, `UPDATE cardea_accounts SET status = ?, security_epoch = ?, session_epoch = ?
+		WHERE id = ? AND status = ? AND security_epoch = ? AND session_epoch = ?`,
+		int64(to.Status), to.Epochs.Security, to.Epochs.Session,
+		id, int64(from.Status), from.Epochs.Security, from.Epochs.Session)
+	if err == nil && rows == 0 {
+		return t.staleOrMissing(ctx, id)
 	}
-	return e, err
+	return err
 }
 
 // staleOrMissing tells why a condition on an account was not met. Whichever it is, nothing was changed.
-func (s *Store) staleOrMissing(ctx context.Context, id string) error {
-	if _, err := s.State(ctx, id); err != nil {
+func (t tx) staleOrMissing(ctx context.Context, id string) error {
+	var there bool
+	if err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM cardea_accounts WHERE id = ?)`, id).Scan(&there); err != nil {
 		return err
 	}
+	if !there {
+		return auth.ErrNotFound
+	}
 	return auth.ErrStale
+}
+
+// changed is what an act on an account returns: the epochs, or why it did not happen.
+func changed(what string, e flow.Epochs, err error) (flow.Epochs, error) {
+	if err != nil {
+		return flow.Epochs{}, fault(what, err, auth.ErrNotFound, auth.ErrStale, auth.ErrTaken)
+	}
+	return e, nil
+}
+
+// raised returns the epochs after a change of the account, and after one that ends all sessions.
+func raised(e flow.Epochs, sessions bool) flow.Epochs {
+	e.Security++
+	if sessions {
+		e.Session++
+	}
+	return e
 }

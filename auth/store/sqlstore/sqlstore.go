@@ -9,9 +9,9 @@
 //	store, err := sqlstore.OpenSQLite(ctx, "sqlite", "accounts.db", sqlstore.Options{})
 //
 // Or give New a pool that the host has already; its set-up is then the host's (see New). The Store is an
-// auth.Directory, auth.AccountStore, auth.PasswordStore, auth.FlowStore, auth.Counters, auth.LetterStore,
-// session.Store and session.TrustStore. A host that has its own table of users implements auth.Directory itself
-// and uses the Store for the rest.
+// auth.Directory, auth.AccountStore, auth.PasswordStore, auth.FlowStore, auth.Counters, auth.TicketStore,
+// auth.LetterStore, session.Store and session.TrustStore. A host that has its own table of users implements
+// auth.Directory itself and uses the Store for the rest.
 //
 // Each method is one atomic act: a statement whose conditions are in its WHERE clause, or a transaction that
 // has the write lock from its beginning. A context that is cancelled in the middle leaves nothing half done.
@@ -54,6 +54,7 @@ var (
 	_ session.Store      = (*Store)(nil)
 	_ session.TrustStore = (*Store)(nil)
 	_ auth.FlowStore     = (*Store)(nil)
+	_ auth.TicketStore   = (*Store)(nil)
 	_ auth.LetterStore   = (*Store)(nil)
 )
 
