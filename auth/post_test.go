@@ -44,7 +44,8 @@ func newPostal(t *testing.T, change ...func(*auth.Config)) *postal {
 			auth.LetterStore
 			session.TrustStore
 		})
-		trusted, err := session.NewTrustedDevices(session.TrustConfig{Store: store, Devices: devicesOf(c)})
+		devices := c.Devices.(tapDevices).Devices.(*session.Devices)
+		trusted, err := session.NewTrustedDevices(session.TrustedDevicesConfig{Store: store, Devices: devices})
 		require.NoError(t, err)
 		c.TrustedDevices = trusted
 		c.Letters, c.Secrets = tapLetters{store, c.Accounts.(tapAccounts).t}, p.secrets

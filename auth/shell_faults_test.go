@@ -166,12 +166,12 @@ type overwriting struct {
 	accounts auth.AccountStore
 }
 
-func (p overwriting) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time) (flow.Epochs, error) {
+func (p overwriting) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
 	state, err := p.accounts.State(ctx, id)
 	if err != nil {
 		return from, err
 	}
-	return p.PasswordStore.ReplacePassword(ctx, id, state.Epochs, hash, end, now)
+	return p.PasswordStore.ReplacePassword(ctx, id, state.Epochs, hash, end, now, letters...)
 }
 
 // testName turns a sentence into the name of a subtest.

@@ -58,8 +58,8 @@ func (a witnessAccounts) State(ctx context.Context, id string) (auth.AccountStat
 	return state, err
 }
 
-func (a witnessAccounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time) (flow.Epochs, error) {
-	epochs, err := a.AccountStore.SetStatus(ctx, id, from, to, now)
+func (a witnessAccounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	epochs, err := a.AccountStore.SetStatus(ctx, id, from, to, now, letters...)
 	if err == nil {
 		a.l.wrote(ctx, "status")
 		a.l.people[id].status, a.l.shaken[id] = to, true
@@ -89,8 +89,8 @@ type witnessPasswordStore struct {
 	l *ledger
 }
 
-func (p witnessPasswordStore) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time) (flow.Epochs, error) {
-	epochs, err := p.PasswordStore.ReplacePassword(ctx, id, from, hash, end, now)
+func (p witnessPasswordStore) ReplacePassword(ctx context.Context, id string, from flow.Epochs, hash string, end bool, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
+	epochs, err := p.PasswordStore.ReplacePassword(ctx, id, from, hash, end, now, letters...)
 	if err == nil {
 		p.l.wrote(ctx, "password")
 		p.l.changed(requestIn(ctx), id, hash, end)

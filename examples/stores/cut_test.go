@@ -31,7 +31,7 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		return s.Open(ctx, "new", flow.Active, "hash", noon)
 	},
 	"SetStatus": func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.SetStatus(ctx, "a1", active, flow.Locked, noon)
+		_, err := s.SetStatus(ctx, "a1", active, flow.Locked, noon, dueLetter("new1"), dueLetter("new2"))
 		return err
 	},
 	"RaiseEpochs": func(ctx context.Context, s *sqlstore.Store) error {
@@ -39,7 +39,7 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		return err
 	},
 	"ReplacePassword": func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.ReplacePassword(ctx, "a1", active.Epochs, "new", true, noon)
+		_, err := s.ReplacePassword(ctx, "a1", active.Epochs, "new", true, noon, dueLetter("new1"), dueLetter("new2"))
 		return err
 	},
 	"Rehash": func(ctx context.Context, s *sqlstore.Store) error { return s.Rehash(ctx, "a1", "hash", "new") },
@@ -102,6 +102,30 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		_, err := s.SweepTrust(ctx, noon.Add(2*time.Hour), 10)
 		return err
 	},
+	"AddTicket": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.AddTicket(ctx, mailed("new", "a1", auth.ForReset), dueLetter("new1"), dueLetter("new2"))
+	},
+	"DropTickets": func(ctx context.Context, s *sqlstore.Store) error { return s.DropTickets(ctx, "a1", auth.ForUndo) },
+	"CompleteRecovery": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.CompleteRecovery(ctx, using("t1", "a1", active))
+		return err
+	},
+	"CompleteActivation": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.CompleteActivation(ctx, using("t5", "a2", auth.Standing{Epochs: active.Epochs}))
+		return err
+	},
+	"ChangeAddress": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.ChangeAddress(ctx, "a1", active, mailed("new", "a1", auth.ForUndo), dueLetter("new1"), dueLetter("new2"))
+		return err
+	},
+	"CompleteUndo": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.CompleteUndo(ctx, using("t3", "a1", active))
+		return err
+	},
+	"SweepTickets": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SweepTickets(ctx, noon.Add(2*time.Hour), 3)
+		return err
+	},
 	"AddLetters": func(ctx context.Context, s *sqlstore.Store) error {
 		return s.AddLetters(ctx, dueLetter("new1"), dueLetter("new2"))
 	},
@@ -140,6 +164,21 @@ func dueLetter(id string) auth.Letter {
 	return auth.Letter{ID: id, Kind: auth.ResetLetter, To: "a1@example.org", CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
 }
 
+func mailed(id, account string, p auth.Purpose) auth.Ticket {
+	t := auth.Ticket{ID: id, Purpose: p, Account: account, Security: 1, CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
+	if p == auth.ForUndo {
+		t.Security, t.Old = 0, id+"@example.org"
+	}
+	return t
+}
+
+func using(ticket, account string, from auth.Standing) auth.Completion {
+	return auth.Completion{
+		Ticket: ticket, Account: account, From: from, Hash: "new", EndSessions: true,
+		Letters: []auth.Letter{dueLetter("new1"), dueLetter("new2")}, Now: noon,
+	}
+}
+
 // use makes the database that the acts begin with, and returns its file.
 func use(t *testing.T) string {
 	t.Helper()
@@ -149,6 +188,13 @@ func use(t *testing.T) string {
 	ctx := t.Context()
 	require.NoError(t, s.Create(ctx, auth.Account{ID: "a1", Identifier: "a1@example.org"}))
 	require.NoError(t, s.Open(ctx, "a1", flow.Active, "hash", noon))
+	require.NoError(t, s.Open(ctx, "a2", flow.Invited, "hash", noon))
+	for _, ticket := range []auth.Ticket{
+		mailed("t1", "a1", auth.ForReset), mailed("t2", "a1", auth.ForUndo), mailed("t3", "a1", auth.ForUndo), mailed("t4", "a1", auth.ForUndo),
+		mailed("t5", "a2", auth.ForInvitation), mailed("t6", "a2", auth.ForReset),
+	} {
+		require.NoError(t, s.AddTicket(ctx, ticket))
+	}
 	require.NoError(t, s.CreateFlow(ctx, auth.FlowRecord{ID: "f1", Version: 1, ExpiresAt: noon.Add(time.Hour)}))
 	for range 2 {
 		_, err = s.Take(ctx, buckets, noon)
@@ -236,7 +282,7 @@ func copyFile(t *testing.T, from, to string) {
 func dump(t *testing.T, s *sqlstore.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "letters"} {
+	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "tickets", "letters"} {
 		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM cardea_"+table+" ORDER BY 1")
 		require.NoError(t, err)
 		columns, err := rows.Columns()
