@@ -29,7 +29,8 @@ func TestABrokenLetterHoldsNobodyUp(t *testing.T) {
 	require.ElementsMatch(t, []auth.Letter{broken, dueLetter("m2")}, swept)
 }
 
-// TestADatabaseWithoutLettersGetsThem migrates a database that the first version of the schema made.
+// TestADatabaseWithoutLettersGetsThem migrates a database that the first version of the schema made: tickets come
+// with the letters.
 func TestADatabaseWithoutLettersGetsThem(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
 	db := bare(t, path)

@@ -10,6 +10,8 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
+// In the statements 'undo' is auth.ForUndo: a partial index is used only for the text that it was made with.
+
 // AddTicket implements auth.TicketStore.
 func (s *Store) AddTicket(ctx context.Context, ticket auth.Ticket, letters ...auth.Letter) error {
 	err := s.act(ctx, func(t tx) error {
