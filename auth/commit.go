@@ -44,12 +44,16 @@ func (j *job) replacePassword(ctx context.Context, e flow.Commit) (flow.Event, e
 	if err := j.claim(ctx, flow.CommitRefused{Refusal: flow.Refusal{Reason: flow.Stale}}); err != nil {
 		return nil, err
 	}
+	told, err := j.tell(ctx, flow.PasswordChanged, flow.Password)
+	if err != nil {
+		return nil, err
+	}
 	from := Standing{Status: subject.Status, Epochs: subject.Epochs}
 	next := Standing{Status: subject.Status, Epochs: raised(subject.Epochs, e.EndOthers)}
 	if err := j.s.fence(ctx, subject.Account, from, next, j.flow.Acting); err != nil {
 		return staleOrFault(err)
 	}
-	epochs, err := j.s.cfg.PasswordStore.ReplacePassword(ctx, subject.Account, subject.Epochs, hash, e.EndOthers, j.now)
+	epochs, err := j.s.cfg.PasswordStore.ReplacePassword(ctx, subject.Account, subject.Epochs, hash, e.EndOthers, j.now, told...)
 	if err != nil {
 		if fault := j.s.realign(ctx, subject.Account); fault != nil {
 			return nil, fault

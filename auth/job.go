@@ -32,7 +32,8 @@ type job struct {
 	rules   *flow.Rules
 	issued  *IssuedSession
 	device  Secret
-	letters []Letter // to be queued once the flow is saved
+	letters []Letter    // to be queued once the flow is saved
+	told    flow.Notice // the one whose letter was queued with the change itself
 }
 
 // stored is what a FlowRecord's Data holds.

@@ -75,7 +75,7 @@ var notices = map[flow.Notice]LetterKind{
 func (j *job) notify(ctx context.Context, e flow.Notify) {
 	j.audit(ctx, auditNotice(e.What), e.Method, 0)
 	kind, ok := notices[e.What]
-	if !ok || !j.s.mails() {
+	if !ok || !j.s.mails() || e.What == j.told {
 		return
 	}
 	if err := j.write(ctx, kind, e.Method, SecretRef{}, noticeLife); err != nil {
@@ -83,15 +83,38 @@ func (j *job) notify(ctx context.Context, e flow.Notify) {
 	}
 }
 
-// write adds a letter to the account's owner to those that are queued with this step.
+// tell returns the letter of a notice, to be queued in the same act as the change that it tells of: whoever
+// changes a password must not be able to keep its owner from hearing of it. Without mail there is none.
+func (j *job) tell(ctx context.Context, what flow.Notice, m flow.Method) ([]Letter, error) {
+	if !j.s.mails() {
+		return nil, nil
+	}
+	l, err := j.letter(ctx, notices[what], m, SecretRef{}, noticeLife)
+	if err != nil {
+		return nil, err
+	}
+	j.told = what
+	return []Letter{l}, nil
+}
+
+// write adds a letter to those that are queued with this step.
 func (j *job) write(ctx context.Context, kind LetterKind, m flow.Method, secret SecretRef, life time.Duration) error {
+	l, err := j.letter(ctx, kind, m, secret, life)
+	if err == nil {
+		j.letters = append(j.letters, l)
+	}
+	return err
+}
+
+// letter returns a letter to the account's owner.
+func (j *job) letter(ctx context.Context, kind LetterKind, m flow.Method, secret SecretRef, life time.Duration) (Letter, error) {
 	account, err := j.who(ctx)
 	if err != nil {
-		return err
+		return Letter{}, err
 	}
 	id, err := randomID(j.s.random)
 	if err != nil {
-		return err
+		return Letter{}, err
 	}
 	l := Letter{
 		ID: id, Kind: kind, Account: account.ID, To: account.Display, Name: account.Name, Language: account.Language,
@@ -109,8 +132,7 @@ func (j *job) write(ctx context.Context, kind LetterKind, m flow.Method, secret 
 	if prefix, err := j.client.Address.Unmap().Prefix(networkBits(j.client.Address)); err == nil {
 		l.Network = prefix.String()
 	}
-	j.letters = append(j.letters, l)
-	return nil
+	return l, nil
 }
 
 // networkBits is how much of an address people are told of: enough to recognise a network by.
@@ -124,16 +146,19 @@ func networkBits(a netip.Addr) int {
 // post queues the letters of the step. One that the person waits for is a fault if it cannot be queued; a notice
 // is not: the person is not kept from what is theirs because somebody could not be told of it.
 func (j *job) post(ctx context.Context) error {
-	if len(j.letters) == 0 {
-		return nil
-	}
 	letters := j.letters
 	j.letters = nil
+	if len(letters) == 0 && j.told == 0 {
+		return nil
+	}
+	if j.s.cfg.Posted != nil {
+		defer j.s.cfg.Posted()
+	}
+	if len(letters) == 0 {
+		return nil
+	}
 	err := j.s.cfg.Letters.AddLetters(ctx, letters...)
 	if err == nil {
-		if j.s.cfg.Posted != nil {
-			j.s.cfg.Posted()
-		}
 		return nil
 	}
 	for _, l := range letters {

@@ -196,10 +196,16 @@ func TestMailedCodeHasFiveTries(t *testing.T) {
 	at, err = b.do(at.Handle, "send-mail-code", auth.Inputs{})
 	require.NoError(t, err)
 	code = w.code()
+	at, err = b.code(at.Handle, auth.NewSecret("00000000"), false)
+	require.NoError(t, err)
 	at, err = b.code(at.Handle, code, false)
 	require.NoError(t, err)
 	require.Nil(t, at.Session)
 	require.Equal(t, flow.TooManyAttempts, reasonOf(at), "a new code does not forgive the failures of the account")
+	w.clock.Advance(time.Minute)
+	at, err = b.code(at.Handle, code, false)
+	require.NoError(t, err)
+	require.NotNil(t, at.Session)
 }
 
 // Whoever has a password must not be able to flood its owner's mailbox.
@@ -284,6 +290,30 @@ func TestLettersThatCannotBeQueued(t *testing.T) {
 	require.NoError(t, err, "a notice that cannot be queued keeps nobody out")
 	require.NotNil(t, at.Session)
 	require.Contains(t, w.logs.String(), "queue notices")
+}
+
+// The notice of a new password is queued in the act that sets it: a crash right after loses neither.
+func TestPasswordNoticeGoesWithTheChange(t *testing.T) {
+	w := newPostal(t)
+	a := w.account("ann@example.com")
+	b := w.browser()
+	at := w.enter(b)
+	_, err := b.code(at.Handle, w.code(), false)
+	require.NoError(t, err)
+	w.letters()
+	posted := w.posted
+	w.tap.set(func(_ context.Context, _ int, name string, work func() error) error {
+		if name == "Letters.AddLetters" {
+			return errFault
+		}
+		return work()
+	})
+	_, err = b.change(right, "another good password", true)
+	require.NoError(t, err)
+	list := w.letters()
+	require.Equal(t, []auth.LetterKind{auth.PasswordNotice}, kinds(list))
+	require.Equal(t, a.ID, list[0].Account)
+	require.Equal(t, posted+1, w.posted)
 }
 
 // A code that is on its way when the keys rotate goes on to work, and none that was made with another key does.

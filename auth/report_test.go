@@ -53,7 +53,7 @@ func TestEverySettingShowsInTheReport(t *testing.T) {
 				markdown, encoded := both(t, w.Service)
 				field := reflect.ValueOf(&w.cfg).Elem().FieldByName(group).Field(i)
 				if field.Type() == reflect.TypeFor[time.Duration]() {
-					field.SetInt(int64(20 * time.Minute))
+					field.SetInt(int64(21 * time.Minute)) // no default
 				} else {
 					field.SetInt(3)
 				}
