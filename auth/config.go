@@ -43,8 +43,9 @@ type Config struct {
 
 	// Letters and Secrets let the service write to people: codes for sign-ins from unknown devices where the
 	// rules ask for them, and notices of what was done to an account. Both or neither; package reset has the
-	// Secrets, every store of the library has Letters, and package mail sends what is queued. Without them,
-	// rules that ask for a mailed code are a fault, and nobody is told of anything.
+	// Secrets, which must be made from the same Keys, every store of the library has Letters, and package mail
+	// sends what is queued. Without them, rules that ask for a mailed code are a fault, and nobody is told of
+	// anything.
 	Letters LetterStore
 	Secrets MailSecrets
 	// Posted is called when letters were queued, so that they leave at once (mail.Outbox has Notify). It must

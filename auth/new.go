@@ -91,6 +91,11 @@ func (c Config) problems() []error {
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
 	report(isNil(c.Letters) != isNil(c.Secrets), "Letters and Secrets are required together: what is mailed is made of both")
+	if !isNil(c.Secrets) && !c.Keys.IsZero() {
+		trial := SecretRef{Purpose: ForSignIn, Flow: "trial", Account: "trial"}
+		_, same := c.Secrets.Reveal(trial, c.Keys.Derive("flow handle").Current())
+		report(!same, "Secrets must be made from the same Keys: they do not have the current one")
+	}
 	limits := flow.Policy{Entry: flow.Entry{Methods: flow.MethodsOf(flow.Password)}, Limits: c.Limits}
 	problems = append(problems, limits.Validate())
 	report(c.Limits.Idle > c.Limits.Total, "Limits.Idle is %s; it must not exceed Limits.Total, %s", c.Limits.Idle, c.Limits.Total)

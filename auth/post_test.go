@@ -340,6 +340,13 @@ func TestLettersAndSecretsGoTogether(t *testing.T) {
 	_, err = auth.New(cfg)
 	require.ErrorContains(t, err, "Letters and Secrets are required together")
 
+	cfg = w.cfg
+	other, err := reset.New(reset.Config{Keys: testKeys(t, "k9")})
+	require.NoError(t, err)
+	cfg.Secrets = other
+	_, err = auth.New(cfg)
+	require.ErrorContains(t, err, "the same Keys")
+
 	plain := newWorld(t, func(c *auth.Config) {
 		c.Rules = func(context.Context, auth.Account) (flow.Rules, error) {
 			return flow.Rules{Verification: flow.VerifyPassword}, nil

@@ -68,10 +68,14 @@ type digest struct {
 	sum                []byte
 }
 
-// checked returns the digest if its sum has the size that its function yields: an empty one would match
-// everything.
+// checked returns the digest if there is such a function, and its sum has the size that this yields: an empty
+// one would match everything.
 func (d digest) checked() (digest, error) {
-	if size := function(d.function)().Size(); len(d.sum) != size {
+	f := function(d.function)
+	if f == nil {
+		return digest{}, errSpelling
+	}
+	if size := f().Size(); len(d.sum) != size {
 		return digest{}, fmt.Errorf("digest has %d bytes and not %d", len(d.sum), size)
 	}
 	return d, nil
