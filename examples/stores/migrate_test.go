@@ -101,18 +101,20 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	require.ErrorIs(t, sqlstore.Migrate(t.Context(), s.DB(), sqlstore.SQLite()), sqlstore.ErrSchema)
 }
 
-// TestADatabaseWithoutTrustGetsIt migrates a database from before people could trust devices.
-func TestADatabaseWithoutTrustGetsIt(t *testing.T) {
+// TestADatabaseOfTheFirstSchemaGetsTheRest migrates one from before there were trusted devices, letters and tickets.
+func TestADatabaseOfTheFirstSchemaGetsTheRest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
 	s := openSQLite(t, path)
 	schema := schemaOf(t, s.DB())
 	require.NoError(t, s.Create(t.Context(), auth.Account{ID: "a1", Identifier: "a1@example.org"}))
-	_, err := s.DB().ExecContext(t.Context(), `DROP TABLE cardea_trust; DELETE FROM cardea_schema WHERE name LIKE '%_trust.sql'`)
+	_, err := s.DB().ExecContext(t.Context(), `DROP TABLE cardea_trust; DROP TABLE cardea_tickets; DROP TABLE cardea_letters;
+		DELETE FROM cardea_schema WHERE version >= 2`)
 	require.NoError(t, err)
 
 	require.NoError(t, sqlstore.Migrate(t.Context(), s.DB(), sqlstore.SQLite()))
 	require.Equal(t, schema, schemaOf(t, s.DB()))
 	require.NoError(t, s.PutTrust(t.Context(), trusting("t1"), noon, 10))
+	require.NoError(t, s.AddTicket(t.Context(), mailed("t1", "a1", auth.ForReset), dueLetter("m1")))
 	_, err = s.FindByID(t.Context(), "a1")
 	require.NoError(t, err)
 }
