@@ -54,7 +54,18 @@ func levelOf(reason string) slog.Level {
 	return slog.LevelInfo
 }
 
-// decided records a decision, in the log and in the sink. A sink that fails is logged and changes nothing.
+// afterwards is how long what must still be told may take once the request is over.
+const afterwards = 10 * time.Second
+
+// regardless returns a context that goes on when the request's ends. Whoever calls ends that one whenever they
+// like, by closing their half of the connection, and still reads the answer: what was done must be on record, and
+// its owner told of it, whether or not anybody waits.
+func regardless(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+}
+
+// decided records a decision, in the log and in the sink, also when ctx is done. A sink that fails is logged and
+// changes nothing.
 func (s *Service) decided(ctx context.Context, e AuditEvent) {
 	e.Time = s.now().UTC()
 	if level := levelOf(e.Reason); s.log.Enabled(ctx, level) {
@@ -63,6 +74,8 @@ func (s *Service) decided(ctx context.Context, e AuditEvent) {
 	if s.cfg.Audit == nil {
 		return
 	}
+	ctx, stop := regardless(ctx)
+	defer stop()
 	if err := s.cfg.Audit.Record(ctx, e); err != nil {
 		s.fault(ctx, "audit sink", err)
 	}

@@ -19,6 +19,8 @@ func (j *job) commit(ctx context.Context, e flow.Commit) (flow.Event, error) {
 	case flow.ReplacePassword:
 		return j.replacePassword(ctx, e)
 	case flow.LockAccount:
+		ctx, stop := regardless(ctx) // a thief who hangs up in this moment is locked out all the same
+		defer stop()
 		if err := j.s.lock(ctx, j.flow.Subject.Account); err != nil {
 			return staleOrFault(err)
 		}

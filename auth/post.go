@@ -143,8 +143,9 @@ func networkBits(a netip.Addr) int {
 	return 48
 }
 
-// post queues the letters of the step. One that the person waits for is a fault if it cannot be queued; a notice
-// is not: the person is not kept from what is theirs because somebody could not be told of it.
+// post queues the letters of the step, also when the request is over: the step is done. One that the person waits
+// for is a fault if it cannot be queued; a notice is not: the person is not kept from what is theirs because
+// somebody could not be told of it.
 func (j *job) post(ctx context.Context) error {
 	letters := j.letters
 	j.letters = nil
@@ -157,6 +158,8 @@ func (j *job) post(ctx context.Context) error {
 	if len(letters) == 0 {
 		return nil
 	}
+	ctx, stop := regardless(ctx)
+	defer stop()
 	err := j.s.cfg.Letters.AddLetters(ctx, letters...)
 	if err == nil {
 		return nil
