@@ -122,8 +122,9 @@ type Throttle struct {
 	// BeginCap is how many flows an address prefix may begin: 300. It falls by one each BeginLeak, a second.
 	BeginCap  int
 	BeginLeak time.Duration
-	// MailCap is how many letters with a code or a link in them an account is sent: 5. It falls by one each
-	// MailLeak, 20 minutes. An address prefix may cause as many as it may have failures.
+	// MailCap is how many letters with a code or a link in them an account is sent, for unknown and for known
+	// devices separately: 5. It falls by one each MailLeak, 20 minutes. An address prefix may cause as many as it
+	// may have failures.
 	MailCap  int
 	MailLeak time.Duration
 }

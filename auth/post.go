@@ -36,11 +36,15 @@ func (j *job) makeChallenge(ctx context.Context, e flow.MakeChallenge) (flow.Eve
 }
 
 // mailBuckets bound the letters with a secret in them: a mailbox must not be flooded by whoever knows its
-// owner's password, nor must many mailboxes be by one network.
+// owner's password, nor must many mailboxes be by one network. Known devices share a bucket of their own, which
+// strangers cannot use up: else whoever has the password could keep its owner from ever getting a code.
 func (j *job) mailBuckets() []Bucket {
-	t := j.s.throttle
+	t, key := j.s.throttle, "mail|"+j.flow.Subject.Account
+	if j.flow.Known {
+		key = "mail-known|" + j.flow.Subject.Account
+	}
 	return []Bucket{
-		{Key: "mail|" + j.flow.Subject.Account, Cap: t.MailCap, Leak: t.MailLeak, Forget: forget},
+		{Key: key, Cap: t.MailCap, Leak: t.MailLeak, Forget: forget},
 		{Key: "mail-prefix|" + j.prefixKey(), Cap: t.PrefixCap, Leak: t.PrefixLeak, Forget: forget},
 	}
 }

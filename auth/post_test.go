@@ -231,6 +231,27 @@ func TestMailsAreLimited(t *testing.T) {
 	require.Len(t, w.letters(), 1)
 }
 
+// Whoever has a password must not be able to keep its owner, on a known device, from getting a code.
+func TestKnownDevicesAreMailedApart(t *testing.T) {
+	w := newPostal(t)
+	w.account("ann@example.com")
+	owner := w.browser()
+	at := w.enter(owner)
+	_, err := owner.code(at.Handle, w.code(), false)
+	require.NoError(t, err)
+	w.letters()
+	for range 6 {
+		w.enter(w.browser())
+	}
+	w.letters()
+	for range 5 {
+		require.Zero(t, reasonOf(w.enter(owner)))
+		w.code()
+	}
+	require.Equal(t, flow.TooSoon, reasonOf(w.enter(owner)), "nor are they a way round the limit")
+	require.Empty(t, w.letters())
+}
+
 func TestNobodyIsMailedBeforeAProof(t *testing.T) {
 	w := newPostal(t)
 	w.account("ann@example.com")
