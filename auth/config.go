@@ -124,7 +124,7 @@ type Throttle struct {
 	BeginLeak time.Duration
 	// MailCap is how many letters with a code or a link in them an account is sent, for unknown and for known
 	// devices separately: 5. It falls by one each MailLeak, 20 minutes. An address prefix may cause as many as it
-	// may have failures.
+	// may have failures. As many notices of new devices are sent besides.
 	MailCap  int
 	MailLeak time.Duration
 }

@@ -79,12 +79,27 @@ var notices = map[flow.Notice]LetterKind{
 func (j *job) notify(ctx context.Context, e flow.Notify) {
 	j.audit(ctx, auditNotice(e.What), e.Method, 0)
 	kind, ok := notices[e.What]
-	if !ok || !j.s.mails() || e.What == j.told {
+	if !ok || !j.s.mails() || e.What == j.told || e.What == flow.NewDevice && !j.news(ctx) {
 		return
 	}
 	if err := j.write(ctx, kind, e.Method, SecretRef{}, noticeLife); err != nil {
 		j.s.fault(ctx, "write notice", err)
 	}
+}
+
+// news bounds the notices of new devices, the only ones that whoever has a password can cause as often as they
+// sign in: they must neither flood the mailbox nor bury other letters in it. The owner was told of the first ones,
+// and the audit has them all. A count that fails keeps nobody from being told.
+func (j *job) news(ctx context.Context) bool {
+	t := j.s.throttle
+	taken, err := j.s.cfg.Counters.Take(ctx, []Bucket{
+		{Key: "new-device|" + j.flow.Subject.Account, Cap: t.MailCap, Leak: t.MailLeak, Forget: forget},
+	}, j.now)
+	if err != nil {
+		j.s.fault(ctx, "count notice", err)
+		return true
+	}
+	return taken.OK
 }
 
 // tell returns the letter of a notice, to be queued in the same act as the change that it tells of: whoever

@@ -252,6 +252,36 @@ func TestKnownDevicesAreMailedApart(t *testing.T) {
 	require.Empty(t, w.letters())
 }
 
+// Where a password is all that it takes, whoever has it must not flood the mailbox with notices of new devices.
+func TestNoticesOfNewDevicesAreLimited(t *testing.T) {
+	w := newPostal(t, func(c *auth.Config) {
+		c.Rules = func(context.Context, auth.Account) (flow.Rules, error) { return flow.Rules{}, nil }
+	})
+	w.account("ann@example.com")
+	for range 30 {
+		b := w.browser()
+		b.addr = b.addr.Next()
+		b.signIn("ann@example.com", right)
+	}
+	require.Len(t, w.letters(), 5)
+	w.clock.Advance(20 * time.Minute)
+	w.browser().signIn("ann@example.com", right)
+	w.browser().signIn("ann@example.com", right)
+	require.Equal(t, []auth.LetterKind{auth.NewDeviceNotice}, kinds(w.letters()))
+
+	takes := 0
+	w.tap.set(func(_ context.Context, _ int, name string, work func() error) error {
+		if name == "Counters.Take" {
+			if takes++; takes == 3 { // after those of the beginning and of the attempt
+				return errFault
+			}
+		}
+		return work()
+	})
+	w.browser().signIn("ann@example.com", right)
+	require.Len(t, w.letters(), 1, "a counter that fails keeps nobody from being told")
+}
+
 func TestNobodyIsMailedBeforeAProof(t *testing.T) {
 	w := newPostal(t)
 	w.account("ann@example.com")
