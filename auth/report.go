@@ -98,8 +98,12 @@ func (s *Service) verificationSection() ReportSection {
 	if s.cfg.Risk != nil {
 		risk = "the host's function, after a first proof"
 	}
+	verification := ReportRow{"login verification by mailed code", flow.VerifyNever.String(), "no mail is configured"}
+	if s.mails() {
+		verification.Value, verification.Note = "as the account's rules say, or the risk asks", "ASVS 6.6.3"
+	}
 	return ReportSection{"Sign-in", []ReportRow{
-		{"login verification by mailed code", flow.VerifyNever.String(), "no mail is configured"},
+		verification,
 		{"risk", risk, ""},
 	}}
 }

@@ -41,6 +41,16 @@ func TestReportListsThePolicyInForce(t *testing.T) {
 	require.Equal(t, markdown, back.Markdown())
 }
 
+// A report that denies what is there is no documentation of it.
+func TestReportTellsOfMailedCodes(t *testing.T) {
+	for _, form := range strings.Split(newPostal(t).Report().Markdown(), "\n") {
+		require.NotContains(t, form, "no mail is configured")
+		if strings.Contains(form, "login verification by mailed code") {
+			require.Contains(t, form, "as the account's rules say")
+		}
+	}
+}
+
 // A setting that the report does not show could be changed without anybody noticing.
 func TestEverySettingShowsInTheReport(t *testing.T) {
 	w := newWorld(t)
