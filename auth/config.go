@@ -127,4 +127,8 @@ type Throttle struct {
 	// may have failures. As many notices of new devices are sent besides.
 	MailCap  int
 	MailLeak time.Duration
+	// ReviewCap is how many new passwords an account may have judged: 30. It falls by one each ReviewLeak, a
+	// minute.
+	ReviewCap  int
+	ReviewLeak time.Duration
 }

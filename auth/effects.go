@@ -166,6 +166,9 @@ func (j *job) reviewPassword(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if wait, err := j.takeReview(ctx, account.ID); err != nil || wait.Reason != 0 {
+		return flow.PasswordReviewed{Refusal: wait}, err
+	}
 	review, err := j.s.cfg.Passwords.Review(ctx, j.inputs.NewPassword, PasswordContext{
 		Identifier: account.Identifier, Name: account.Name,
 		SecondFactor: j.rules != nil && j.rules.SecondFactor == flow.Always,
@@ -188,6 +191,22 @@ func (j *job) reviewPassword(ctx context.Context) (flow.Event, error) {
 		refusal = PasswordReview{Problem: problem}.refusal()
 	}
 	return flow.PasswordReviewed{Refusal: refusal}, nil
+}
+
+// takeReview counts a review of a new password. It costs work outside the gate of the hashes, and perhaps a
+// question to a list of leaked passwords that answers only so many; no person needs a great number of them.
+func (j *job) takeReview(ctx context.Context, account string) (flow.Refusal, error) {
+	t := j.s.throttle
+	taken, err := j.s.cfg.Counters.Take(ctx, []Bucket{
+		{Key: "review|" + account, Cap: t.ReviewCap, Leak: t.ReviewLeak, Forget: forget},
+	}, j.now)
+	if err != nil {
+		return flow.Refusal{}, fmt.Errorf("auth: count review: %w", err)
+	}
+	if !taken.OK {
+		return flow.Refusal{Reason: flow.TooManyAttempts, RetryAt: taken.RetryAt}, nil
+	}
+	return flow.Refusal{}, nil
 }
 
 // ProblemUnchanged is the problem of a new password that is the compromised one again.

@@ -115,7 +115,7 @@ func (t Throttle) problems() []error {
 	}{
 		// NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures.
 		{"Free", t.Free, 100}, {"Cap", t.Cap, 100}, {"AccountCap", t.AccountCap, 100},
-		{"PrefixCap", t.PrefixCap, 1 << 20}, {"BeginCap", t.BeginCap, 1 << 20}, {"MailCap", t.MailCap, 100},
+		{"PrefixCap", t.PrefixCap, 1 << 20}, {"BeginCap", t.BeginCap, 1 << 20}, {"MailCap", t.MailCap, 100}, {"ReviewCap", t.ReviewCap, 1 << 20},
 	} {
 		report(n.value < 1 || n.value > n.max, "Throttle.%s is %d; it must be between 1 and %d", n.name, n.value, n.max)
 	}
@@ -124,7 +124,7 @@ func (t Throttle) problems() []error {
 		value time.Duration
 	}{
 		{"FirstDelay", t.FirstDelay}, {"MaxDelay", t.MaxDelay},
-		{"AccountLeak", t.AccountLeak}, {"PrefixLeak", t.PrefixLeak}, {"BeginLeak", t.BeginLeak}, {"MailLeak", t.MailLeak},
+		{"AccountLeak", t.AccountLeak}, {"PrefixLeak", t.PrefixLeak}, {"BeginLeak", t.BeginLeak}, {"MailLeak", t.MailLeak}, {"ReviewLeak", t.ReviewLeak},
 	} {
 		report(d.value <= 0, "Throttle.%s is %s; it must be positive", d.name, d.value)
 	}

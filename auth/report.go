@@ -89,6 +89,7 @@ func (s *Service) throttleSection() ReportSection {
 		{"failures of all authenticators, unknown devices", fmt.Sprintf("%d, one forgotten each %s", t.AccountCap, ReportDuration(t.AccountLeak)), ""},
 		{"failures of one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.PrefixCap, ReportDuration(t.PrefixLeak)), "an IPv4 address or an IPv6 /64"},
 		{"letters with a code or a link to one account", fmt.Sprintf("%d, one forgotten each %s", t.MailCap, ReportDuration(t.MailLeak)), "known devices have as many of their own"},
+		{"new passwords of one account that are judged", fmt.Sprintf("%d, one forgotten each %s", t.ReviewCap, ReportDuration(t.ReviewLeak)), ""},
 		{"flows begun by one address prefix", fmt.Sprintf("%d, one forgotten each %s", t.BeginCap, ReportDuration(t.BeginLeak)), ""},
 	}}
 }

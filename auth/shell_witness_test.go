@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
@@ -159,6 +160,9 @@ type witnessCounters struct {
 
 func (c witnessCounters) Take(ctx context.Context, b []auth.Bucket, now time.Time) (auth.Taken, error) {
 	taken, err := c.Counters.Take(ctx, b, now)
+	if strings.HasPrefix(b[0].Key, "review|") {
+		return taken, err // the ledger keeps no count of reviews; no arena has as many as are allowed
+	}
 	if r := requestIn(ctx); err == nil && r.deed.begins() {
 		c.l.admitted(r, taken.OK)
 	} else if err == nil {

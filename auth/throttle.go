@@ -154,5 +154,7 @@ func (t Throttle) withDefaults() Throttle {
 	wait(&t.BeginLeak, time.Second)
 	def(&t.MailCap, 5)
 	wait(&t.MailLeak, 20*time.Minute)
+	def(&t.ReviewCap, 30)
+	wait(&t.ReviewLeak, time.Minute)
 	return t
 }

@@ -367,3 +367,28 @@ func TestRotationForgetsNoAttempts(t *testing.T) {
 		require.Equal(t, flow.TooManyAttempts, b.guess(email, wrong).Reason)
 	}, func(c *auth.Config) { c.Throttle.Cap = 2 })
 }
+
+// A review costs work that no gate bounds, and questions to a service that answers only so many.
+func TestReviewsAreLimited(t *testing.T) {
+	w := newWorld(t)
+	w.account("ann@example.com")
+	b := w.browser()
+	b.signIn("ann@example.com", right)
+	p, err := b.enrol()
+	require.NoError(t, err)
+	p, err = b.do(p.Handle, "password", auth.Inputs{Password: auth.NewSecret(right)})
+	require.NoError(t, err)
+	for range 30 {
+		p, err = b.do(p.Handle, "new-password", auth.Inputs{NewPassword: auth.NewSecret("short")})
+		require.NoError(t, err)
+		require.Equal(t, flow.PasswordRejected, reasonOf(p))
+	}
+	p, err = b.do(p.Handle, "new-password", auth.Inputs{NewPassword: auth.NewSecret("a password of good length")})
+	require.NoError(t, err)
+	require.Equal(t, flow.TooManyAttempts, reasonOf(p))
+	require.Equal(t, w.clock.Now().Add(time.Minute), p.View.Refusal.RetryAt)
+	w.clock.Advance(time.Minute)
+	p, err = b.do(p.Handle, "new-password", auth.Inputs{NewPassword: auth.NewSecret("a password of good length")})
+	require.NoError(t, err)
+	require.NotNil(t, p.Session)
+}
