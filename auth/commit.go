@@ -21,7 +21,11 @@ func (j *job) commit(ctx context.Context, e flow.Commit) (flow.Event, error) {
 	case flow.LockAccount:
 		ctx, stop := regardless(ctx) // a thief who hangs up in this moment is locked out all the same
 		defer stop()
-		if err := j.s.lock(ctx, j.flow.Subject.Account); err != nil {
+		told, err := j.tell(ctx, flow.LockedOut, 0)
+		if err != nil {
+			return nil, err
+		}
+		if err := j.s.lock(ctx, j.flow.Subject.Account, told); err != nil {
 			return staleOrFault(err)
 		}
 		return flow.Committed{Epochs: j.flow.Subject.Epochs}, nil // they are of no use to anyone now
@@ -122,14 +126,14 @@ func ahead(a, b flow.Epochs) bool { return a.Security > b.Security || a.Session 
 
 // setStatus changes the status from the standing that was seen. To close an account, the sessions are told
 // first; to open one, last: in between, nobody is let in.
-func (s *Service) setStatus(ctx context.Context, id string, from Standing, to flow.Status) (flow.Epochs, error) {
+func (s *Service) setStatus(ctx context.Context, id string, from Standing, to flow.Status, letters []Letter) (flow.Epochs, error) {
 	next := Standing{Status: to, Epochs: raised(from.Epochs, true)}
 	if to != flow.Active {
 		if err := s.fence(ctx, id, from, next, ""); err != nil {
 			return flow.Epochs{}, err
 		}
 	}
-	epochs, err := s.cfg.Accounts.SetStatus(ctx, id, from, to, s.now())
+	epochs, err := s.cfg.Accounts.SetStatus(ctx, id, from, to, s.now(), letters...)
 	if err != nil {
 		if fault := s.realign(ctx, id); fault != nil {
 			return flow.Epochs{}, fault

@@ -177,16 +177,17 @@ func (s *Service) UnlockAccount(ctx context.Context, id string) error {
 
 // lock closes an account after a hostile sign-in. Another change at the same time must not save it from that,
 // so the lock is put on whatever stands then.
-func (s *Service) lock(ctx context.Context, id string) error {
+// The letters are queued in the act itself.
+func (s *Service) lock(ctx context.Context, id string, letters []Letter) error {
 	return s.changeStatus(ctx, id, "account-locked", func(a AccountState) (flow.Status, bool) {
 		return flow.Locked, a.Status == flow.Active
-	})
+	}, letters...)
 }
 
 // attempts is how often an operator's change is tried again when the account changed under it.
 const attempts = 5
 
-func (s *Service) changeStatus(ctx context.Context, id, what string, decide func(AccountState) (flow.Status, bool)) error {
+func (s *Service) changeStatus(ctx context.Context, id, what string, decide func(AccountState) (flow.Status, bool), letters ...Letter) error {
 	for range attempts {
 		state, err := s.cfg.Accounts.State(ctx, id)
 		if err != nil {
@@ -196,7 +197,7 @@ func (s *Service) changeStatus(ctx context.Context, id, what string, decide func
 		if !apply || to == state.Status {
 			return s.realign(ctx, id) // nothing to change; an earlier call may have been cut short
 		}
-		_, err = s.setStatus(ctx, id, state.Standing, to)
+		_, err = s.setStatus(ctx, id, state.Standing, to, letters)
 		if errors.Is(err, ErrStale) {
 			continue
 		}

@@ -366,6 +366,25 @@ func TestPasswordNoticeGoesWithTheChange(t *testing.T) {
 	require.Equal(t, posted+1, w.posted)
 }
 
+// So is the notice of a lock.
+func TestLockNoticeGoesWithTheLock(t *testing.T) {
+	w := newPostal(t, func(c *auth.Config) {
+		c.Risk = func(context.Context, auth.RiskRequest) (flow.Verdict, error) { return flow.RiskLock, nil }
+	})
+	a := w.account("ann@example.com")
+	w.tap.set(func(_ context.Context, _ int, name string, work func() error) error {
+		if name == "Letters.AddLetters" {
+			return errFault
+		}
+		return work()
+	})
+	p, err := w.browser().try("ann@example.com", right)
+	require.NoError(t, err)
+	require.Equal(t, flow.AccountLocked, reasonOf(p))
+	require.Equal(t, flow.Locked, w.standing(a.ID).Status)
+	require.Equal(t, []auth.LetterKind{auth.LockNotice}, kinds(w.letters()))
+}
+
 func TestLettersAndSecretsGoTogether(t *testing.T) {
 	w := newPostal(t)
 	cfg := w.cfg
