@@ -77,7 +77,10 @@ func TestTheDocumentIsOpenAPI(t *testing.T) {
 	require.NoError(t, err)
 	model, err := read.BuildV3Model()
 	require.NoError(t, err)
-	require.Equal(t, 7, model.Model.Paths.PathItems.Len())
+	var plain struct{ Paths map[string]any }
+	require.NoError(t, json.Unmarshal(text, &plain))
+	require.NotEmpty(t, plain.Paths)
+	require.Equal(t, len(plain.Paths), model.Model.Paths.PathItems.Len())
 }
 
 // TestEverySchemaCompiles: each of the document's schemas is one of JSON Schema 2020-12, and each reference leads somewhere.
