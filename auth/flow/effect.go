@@ -93,9 +93,10 @@ const (
 	LockAccount                          // raise both epochs and lock
 	ChangeAddress                        // give the account its Candidate, raise the security epoch
 	UndoAddress                          // give it the former address back, raise both epochs and lock
+	ReopenAccount                        // make a locked account active, raise both epochs
 )
 
-var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account", "change-address", "undo-address"}
+var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account", "change-address", "undo-address", "reopen-account"}
 
 // String returns the change's stable code.
 func (c Change) String() string { return nameOf(changeNames[:], uint8(c)) }

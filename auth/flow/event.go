@@ -82,6 +82,7 @@ type (
 		Subject Subject
 		Known   bool      // this browser completed a sign-in to the account before
 		Trusted Assurance // the level that was reached when the person chose to trust this browser; zero if it is not trusted
+		Typed   string    // the account's own address, to be shown where a proof named the account
 	}
 
 	// AttemptTaken answers TakeAttempt.

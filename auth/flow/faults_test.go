@@ -99,6 +99,14 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
+		underPolicy("reopens without an approver", Recovery, func(p *Policy, _ Flow) { p.Rules.Approver = true }),
+		onStep("gives passwords to accounts that have none", Recovery, func(f *Flow, e Event) Event {
+			if found, ok := e.(SubjectFound); ok {
+				found.Subject.Enrolled = found.Subject.Enrolled.With(Password)
+				return found
+			}
+			return e
+		}),
 		afterStep("resets a password on the mail alone", Recovery, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
 			if f.Goal == Recovery && f.Outcome == Open && has(f.Proofs, MailLink) && f.await == nil {
 				f.await = Commit{Change: CompleteRecovery, Method: Password}

@@ -97,7 +97,7 @@ func checkFacts(w world, s state, e Event, next Flow) error {
 	}
 	switch e := e.(type) {
 	case SubjectFound:
-		if next.Subject.Status != e.Subject.Status || next.Subject.Decoy != e.Subject.Decoy || next.Subject.Compromised != e.Subject.Compromised {
+		if next.Subject != e.Subject {
 			return errors.New("the subject is not the one that was found")
 		}
 	case Resume:
@@ -297,6 +297,9 @@ func mayCommit(w world, s state, f Flow, c Commit) error {
 		return nil
 	case Recovery, Activation, SignUp, Reversal:
 		wants := map[Goal]Change{Recovery: CompleteRecovery, Activation: CompleteActivation, SignUp: CreateAccount, Reversal: UndoAddress}
+		if c.Change == ReopenAccount {
+			return mayReopen(r, f)
+		}
 		switch {
 		case c.Change != wants[f.Goal]:
 			return fmt.Errorf("%s commits %s", f.Goal, c.Change)
@@ -304,6 +307,8 @@ func mayCommit(w world, s state, f Flow, c Commit) error {
 			return errors.New("a credential by mail, and no mail was proven")
 		case f.Goal == Recovery && r.Connection != "":
 			return errors.New("a password reset in an organisation that demands SSO")
+		case f.Goal == Recovery && subject.Enrolled&MethodsOf(Passkey, Social, SSO) != 0 && !subject.Enrolled.Has(Password):
+			return errors.New("a password for an account that has none and other ways in")
 		case f.Goal == Activation && r.Connection != "" && !ssoBy(f.Proofs, r.Connection):
 			return errors.New("an activation past the organisation's sign-in")
 		case f.Goal == Recovery && subject.Enrolled&MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor) != 0 &&
@@ -318,6 +323,20 @@ func mayCommit(w world, s state, f Flow, c Commit) error {
 		return mayChangeBySession(w, s, f, c)
 	}
 	return fmt.Errorf("%s must not change the account", f.Goal)
+}
+
+// mayReopen is what it takes to open a locked account that a new password would not open.
+func mayReopen(r Rules, f Flow) error {
+	passwordless := f.Subject.Enrolled&MethodsOf(Passkey, Social, SSO) != 0 && !f.Subject.Enrolled.Has(Password)
+	switch {
+	case f.Goal != Recovery || f.Subject.Status != Locked:
+		return errors.New("a reopening of what is not locked")
+	case !has(f.Proofs, MailLink) || !has(f.Proofs, Approval) || !r.Approver:
+		return errors.New("a reopening without an approver's word")
+	case !passwordless && r.Connection == "":
+		return errors.New("a reopening without the reset that is due")
+	}
+	return nil
 }
 
 func mayChangeInSignIn(w world, f Flow, c Commit) error {

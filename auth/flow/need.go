@@ -14,6 +14,7 @@ const (
 	Identification        // which account it is about
 	FirstFactor           // a first proof, of those that strangers are offered
 	Address               // proof of the mailbox, by a mailed code or link
+	Consent               // an approver's word
 	Judgement             // the host's verdict on the risk
 	Organisation          // a proof from the organisation's own identity provider
 	SecondFactor          // a second, distinct factor
@@ -30,7 +31,7 @@ const (
 )
 
 var needNames = [...]string{
-	"none", "identification", "first-factor", "address", "judgement", "organisation", "second-factor", "verification",
+	"none", "identification", "first-factor", "address", "consent", "judgement", "organisation", "second-factor", "verification",
 	"fresh-proof", "fresh-password", "new-password", "new-factor", "new-address", "external-identity", "acceptance", "completion", "impossible",
 }
 
@@ -121,14 +122,16 @@ func trustOffered(r Rules, f Flow, m Method) bool {
 func unmetByMail(p Policy, f Flow) Need {
 	r := p.Rules
 	switch {
+	case f.Identifier != "" && !f.Proven() && !asked(p.Entry, f.Goal):
+		return Impossible // what the domain of the address does not offer; nothing of the account is in this
 	case !provesAny(f.Proofs, MethodsOf(MailCode, MailLink)):
 		return Address
 	case f.Changed:
 		return NoNeed
 	case f.Goal == Reversal:
 		return Completion // nothing else may stand in the owner's way
-	case f.Goal == Recovery && r.Connection != "":
-		return Impossible // a password would be of no use: the organisation demands its own sign-in
+	case f.Goal == Recovery && !Resettable(r, f.Subject):
+		return unmetWithoutPassword(r, f)
 	case f.Goal == Activation && r.Connection != "" && !provesConnection(f.Proofs, r.Connection):
 		return Organisation
 	case f.Goal == Activation && r.Connection != "":
@@ -137,6 +140,30 @@ func unmetByMail(p Policy, f Flow) Need {
 		return SecondFactor
 	}
 	return PasswordChange
+}
+
+// asked reports whether strangers may ask for the goal at an address of this entry's domain.
+func asked(e Entry, g Goal) bool {
+	return g != SignUp && g != Recovery || g == SignUp && e.SignUp || g == Recovery && e.Recovery
+}
+
+// Resettable reports whether a new password would let the account's owner in. It would not where the
+// organisation demands its own sign-in, and an account that is signed in to otherwise must not get a password
+// by mail that it never had: the mailbox would become a way in beside the ones that its owner chose.
+func Resettable(r Rules, s Subject) bool {
+	return r.Connection == "" && (s.Enrolled.Has(Password) || s.Enrolled.And(firstFactors) == 0)
+}
+
+// unmetWithoutPassword is what a recovery can do for an account that a password does not open: if it was locked,
+// somebody who knows its owner can have it reopened, and nothing else is changed.
+func unmetWithoutPassword(r Rules, f Flow) Need {
+	switch {
+	case f.Subject.Status != Locked, !r.Approver:
+		return Impossible
+	case !proves(f.Proofs, Approval):
+		return Consent
+	}
+	return Completion
 }
 
 func unmetHandoff(p Policy, f Flow, now time.Time) Need {
@@ -250,7 +277,11 @@ func options(n Need, p Policy, f Flow, now time.Time) Methods {
 	switch n {
 	case SecondFactor:
 		if f.Goal == Recovery {
-			return f.Subject.Enrolled.And(secondFactors).With(Approval)
+			set := f.Subject.Enrolled.And(secondFactors)
+			if p.Rules.Approver {
+				set = set.With(Approval)
+			}
+			return set
 		}
 		set := secondFactors.With(Password)
 		return raises(f.Proofs, f.Subject.Enrolled.And(set), f.Subject.VerifyingPasskey)
@@ -262,6 +293,8 @@ func options(n Need, p Policy, f Flow, now time.Time) Methods {
 		return MethodsOf(MailCode)
 	case Address:
 		return MethodsOf(addressMethod(f.Goal))
+	case Consent:
+		return MethodsOf(Approval)
 	}
 	return 0
 }

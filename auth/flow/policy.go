@@ -21,9 +21,10 @@ type Entry struct {
 	Methods Methods
 	// Connection is the SSO connection that the domain routes to; empty if none.
 	Connection string
-	// SignUp offers to open an account.
+	// SignUp offers to open an account. Without it, a flow that began with an address of the domain ends.
 	SignUp bool
-	// Recovery offers to reset a forgotten password.
+	// Recovery offers to reset a forgotten password, and lets a flow go on that was begun for an address of the
+	// domain.
 	Recovery bool
 }
 
@@ -44,6 +45,8 @@ type Rules struct {
 	Risk bool
 	// NoTrust offers nobody to trust a device, and counts no trust that was given before.
 	NoTrust bool
+	// Approver says that there is somebody who can let a person recover an account that nothing else opens.
+	Approver bool
 }
 
 // Choice says when something is due.

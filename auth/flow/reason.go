@@ -27,6 +27,8 @@ const (
 	AccountLocked                          // the account was locked just now; reset the password
 	SignInRefused                          // the host's risk rules refuse this sign-in
 	OrganisationRequired                   // the organisation demands its own sign-in
+	NoPassword                             // the account is signed in to without a password, and gets none by mail
+	NotApproved                            // nobody has let the person recover the account yet
 	PasswordRejected                       // the new password is not acceptable; the problem says why
 	AssuranceShort                         // the account has no factor that reaches what is asked for
 	TooManySessions                        // the account has as many sessions as it may; end one elsewhere
@@ -46,7 +48,7 @@ const (
 var reasonNames = [...]string{
 	"", "bad-credentials", "wrong-code", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
 	"not-connected", "wrong-person", "identity-taken", "provider-failed", "account-unavailable", "account-locked",
-	"sign-in-refused", "organisation-required", "password-rejected", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
+	"sign-in-refused", "organisation-required", "no-password", "not-approved", "password-rejected", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
 	"cookie-required", "native-not-offered", "mixed-transport", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",
 }
 

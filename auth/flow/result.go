@@ -55,7 +55,7 @@ func (r *run) found(asked FindSubject, e SubjectFound) bool {
 	claim := r.f.claim
 	r.f.claim = Proof{}
 	if claim.Method != 0 {
-		r.f.Identifier, r.f.Typed = "", "" // what was typed was a hint, and perhaps somebody else's address
+		r.f.Identifier, r.f.Typed = "", e.Typed // what was typed was a hint, and perhaps somebody else's address
 		r.accept(claim)
 		return true
 	}

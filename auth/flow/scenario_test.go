@@ -118,6 +118,10 @@ func (s *stage) policy(args []string) {
 			s.p.Rules.TrustSparesFactor = true
 		case "no-trust":
 			s.p.Rules.NoTrust = true
+		case "approver":
+			s.p.Rules.Approver = true
+		case "no-recovery":
+			s.p.Entry.Recovery = false
 		default:
 			s.t.Fatalf("unknown policy word %q", arg)
 		}

@@ -280,8 +280,15 @@ func (r *run) send(m Method) {
 }
 
 func (r *run) impossible() Reason {
-	if r.f.Goal == Recovery {
+	switch {
+	case r.f.Goal.byMail() && !r.f.Proven():
+		return NotOffered // for an address of this domain
+	case r.f.Goal == Recovery && r.f.Subject.Status == Locked:
+		return AccountLocked
+	case r.f.Goal == Recovery && r.p.Rules.Connection != "":
 		return OrganisationRequired
+	case r.f.Goal == Recovery:
+		return NoPassword
 	}
 	return AssuranceShort
 }
@@ -320,6 +327,9 @@ func (r *run) commit() Commit {
 		c.Change = CreateAccount
 	case Recovery:
 		c.Change = CompleteRecovery
+		if !Resettable(r.p.Rules, r.f.Subject) {
+			c.Change = ReopenAccount
+		}
 	case Activation:
 		c.Change = CompleteActivation
 	case Linking:

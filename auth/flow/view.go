@@ -14,10 +14,13 @@ type View struct {
 	Need      Need      `json:"need"`
 	Outcome   string    `json:"outcome"` // "open", "granted", "completed" or "ended"
 	Address   string    `json:"address,omitempty"`
+	Enrol     Method    `json:"enrol,omitzero"`      // what an enrolment adds or replaces
 	Candidate string    `json:"candidate,omitempty"` // the address to change to, while its code is out
 	Actions   []Action  `json:"actions"`
 	Refusal   *Refusal  `json:"refusal,omitempty"`
-	Away      bool      `json:"away,omitempty"` // the person is at a provider
+	Away      bool      `json:"away,omitempty"`     // the person is at a provider
+	Recovery  bool      `json:"recovery,omitempty"` // before a proof at sign-in: a forgotten password can be reset
+	SignUp    bool      `json:"sign_up,omitempty"`  // and an account can be opened
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
@@ -75,6 +78,7 @@ func Next(p Policy, f Flow, now time.Time) View {
 	phase, need := stand(p, f, now)
 	v := View{
 		Goal: f.Goal, Phase: phase, Need: need, Outcome: f.Outcome.String(), Address: f.Typed, Candidate: f.Candidate.Typed,
+		Enrol:   f.Target.Enrol,
 		Actions: []Action{}, ExpiresAt: Deadline(p.Limits, f),
 	}
 	last := f.Last
@@ -86,6 +90,9 @@ func Next(p Policy, f Flow, now time.Time) View {
 	}
 	if v.Phase == Closed || v.Phase == New {
 		return v
+	}
+	if f.Goal == SignIn && !f.Proven() {
+		v.Recovery, v.SignUp = p.Entry.Recovery, p.Entry.SignUp
 	}
 	v.Away = f.Challenge.Method.Redirects() && f.Challenge.open(p, now)
 	v.Actions = actions(need, p, f, now)
@@ -153,6 +160,7 @@ func submitInputs(m Method, need Need, r Rules, f Flow) []Input {
 		inputs = []Input{{"password", "secret", true}}
 	case Passkey:
 		inputs = []Input{{"credential", "object", true}}
+	case Approval:
 	default:
 		inputs = []Input{{"code", "secret", true}}
 	}

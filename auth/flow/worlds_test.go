@@ -33,7 +33,7 @@ func rules() []Rules {
 			for verify := VerifyNever; verify <= VerifyPasswordAndSocial; verify++ {
 				for _, spare := range []bool{false, true} {
 					for _, risk := range []bool{false, true} {
-						list = append(list, Rules{connection, second, verify, spare, risk, false})
+						list = append(list, Rules{connection, second, verify, spare, risk, false, false})
 					}
 				}
 			}
@@ -114,27 +114,48 @@ func worldsOf(goal Goal, yield func(world) bool) {
 			}
 			others = all[slices.IndexFunc(all, func(o Rules) bool { return o.Connection == r.Connection }):][:len(all)/3]
 		}
-		for _, subject := range kinds() {
-			worlds := sessionsWorlds(goal, subject)
-			if goal.ByStranger() {
-				worlds = strangersWorlds(goal, subject)
-			}
-			for _, w := range worlds {
-				w.policy.Rules, w.policy.Limits, w.subject, w.others = r, tinyLimits, subject, others
-				if !yield(w) {
-					return
-				}
+		if !worldsUnder(r, others, goal, yield) {
+			return
+		}
+		if goal != Recovery { // the only one that looks for an approver
+			continue
+		}
+		r.Approver, others = true, slices.Clone(others)
+		for i := range others {
+			others[i].Approver = true
+		}
+		if !worldsUnder(r, others, goal, yield) {
+			return
+		}
+	}
+}
+
+// worldsUnder yields the worlds under one set of rules, and reports whether to go on.
+func worldsUnder(r Rules, others []Rules, goal Goal, yield func(world) bool) bool {
+	for _, subject := range kinds() {
+		worlds := sessionsWorlds(goal, subject)
+		if goal.ByStranger() {
+			worlds = strangersWorlds(goal, subject)
+		}
+		for _, w := range worlds {
+			w.policy.Rules, w.policy.Limits, w.subject, w.others = r, tinyLimits, subject, others
+			if !yield(w) {
+				return false
 			}
 		}
 	}
+	return true
 }
 
 func strangersWorlds(goal Goal, subject Subject) []world {
 	w := world{
 		policy: Policy{Entry: Entry{Methods: MethodsOf(Password), SignUp: true, Recovery: true}}, begin: Begin{Goal: goal},
 	}
-	if goal == SignIn {
-		w.entries = entries() // the goals of the mailbox do not look at it
+	switch goal {
+	case SignIn:
+		w.entries = entries()
+	case SignUp, Recovery: // which look at nothing else of it
+		w.entries = []Entry{w.policy.Entry, {Methods: MethodsOf(Password)}}
 	}
 	trusted := w
 	trusted.trusted = AAL2 // less, and NoTrust, are held against it by TestTrustSparesWhatItSays
