@@ -29,6 +29,18 @@ func (j *job) commit(ctx context.Context, e flow.Commit) (flow.Event, error) {
 			return staleOrFault(err)
 		}
 		return flow.Committed{Epochs: j.flow.Subject.Epochs}, nil // they are of no use to anyone now
+	case flow.CompleteRecovery:
+		return j.completeRecovery(ctx, e)
+	case flow.CompleteActivation:
+		return j.completeActivation(ctx, e)
+	case flow.CreateAccount:
+		return j.createAccount(ctx)
+	case flow.ChangeAddress:
+		return j.changeAddress(ctx)
+	case flow.UndoAddress:
+		return j.undoAddress(ctx, e)
+	case flow.ReopenAccount:
+		return j.reopen(ctx)
 	}
 	return nil, fmt.Errorf("auth: nothing carries out %s", e.Change)
 }
@@ -43,11 +55,11 @@ func staleOrFault(err error) (flow.Event, error) {
 
 func (j *job) replacePassword(ctx context.Context, e flow.Commit) (flow.Event, error) {
 	subject := j.flow.Subject
-	hash, err := j.s.cfg.Passwords.Hash(ctx, j.inputs.NewPassword, j.flow.Known)
+	hash, err := j.newHash(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("auth: hash password: %w", err)
+		return nil, err
 	}
-	if err := j.claim(ctx, flow.CommitRefused{Refusal: flow.Refusal{Reason: flow.Stale}}); err != nil {
+	if err := j.irrevocably(ctx); err != nil {
 		return nil, err
 	}
 	told, err := j.tell(ctx, flow.PasswordChanged, flow.Password)

@@ -41,13 +41,19 @@ type Config struct {
 	// Nil offers no trust, whatever the rules say.
 	TrustedDevices TrustedDevices
 
-	// Letters and Secrets let the service write to people: codes for sign-ins from unknown devices where the
-	// rules ask for them, and notices of what was done to an account. Both or neither; package reset has the
-	// Secrets, which must be made from the same Keys, every store of the library has Letters, and package mail
-	// sends what is queued. Without them, rules that ask for a mailed code are a fault, and nobody is told of
-	// anything.
+	// Letters, Tickets and Secrets let the service write to people: invitations, links that reset a password or
+	// undo a change of address, codes for new addresses and for sign-ins from unknown devices, and notices of
+	// what was done to an account. All or none of them; package reset has the Secrets, which must be made from
+	// the same Keys, every store of the library has Letters and Tickets, and package mail sends what is queued.
+	// Without them there is neither recovery nor sign-up, rules that ask for a mailed code are a fault, and
+	// nobody is told of anything.
 	Letters LetterStore
+	Tickets TicketStore
 	Secrets MailSecrets
+	// WriteToStrangers also writes to addresses that have no account, when somebody asks for a new password
+	// there: "there is no account with this address". It helps people with several addresses, and lets everybody
+	// send that mail to anybody, as often as Throttle.MailCap allows.
+	WriteToStrangers bool
 	// Posted is called when letters were queued, so that they leave at once (mail.Outbox has Notify). It must
 	// not block. Nil calls nobody: whoever sends looks from time to time.
 	Posted func()
@@ -56,12 +62,21 @@ type Config struct {
 	// NormalizeEmail.
 	Normalize func(typed string) (Identifier, error)
 	// Entry says what strangers are offered at an address of the domain (empty before one is typed). It
-	// sees no account, so that it cannot tell who has one. Nil offers passwords.
+	// sees no account, so that it cannot tell who has one. Nil offers passwords and, where mail is set up, to
+	// reset a forgotten one.
 	Entry func(ctx context.Context, domain string) (flow.Entry, error)
-	// Rules says what an account owes after its first proof. Nil asks for a second factor if one is enrolled.
+	// Rules says what an account owes after its first proof. Nil asks for a second factor if one is enrolled. At
+	// sign-up the account does not exist yet: its id is the one that it will have.
 	Rules func(ctx context.Context, a Account) (flow.Rules, error)
 	// Risk judges a sign-in after its first proof. Nil asks nobody.
 	Risk func(ctx context.Context, r RiskRequest) (flow.Verdict, error)
+
+	// RecoveryApprover decides whether a person who read the account's mail, and has nothing else, may go on:
+	// in the place of a second factor that is lost, or to reopen a locked account that has no password. It is
+	// asked whenever the person asks, and answers whether somebody has approved by now, after whatever the host
+	// finds right: a delay, a call, a look at a passport. An approval serves once, so the host forgets it when
+	// it gave it. An error is a fault and denies. Nil approves nothing, and offers nobody to ask.
+	RecoveryApprover func(ctx context.Context, r RecoveryRequest) (approved bool, err error)
 
 	// ReturnTo lists what return addresses may be, besides paths of the own site: absolute https URLs, each
 	// standing for itself and everything below its path.
@@ -90,6 +105,14 @@ type RiskRequest struct {
 	Account Account
 	Client  Client
 	Known   bool // this browser completed a sign-in to the account before
+	Proofs  []flow.Proof
+}
+
+// RecoveryRequest is what the host's RecoveryApprover sees.
+type RecoveryRequest struct {
+	Account Account
+	Locked  bool // the account is to be reopened; else a second factor is lost
+	Client  Client
 	Proofs  []flow.Proof
 }
 
@@ -123,8 +146,10 @@ type Throttle struct {
 	BeginCap  int
 	BeginLeak time.Duration
 	// MailCap is how many letters with a code or a link in them an account is sent, for unknown and for known
-	// devices separately: 5. It falls by one each MailLeak, 20 minutes. An address prefix may cause as many as it
-	// may have failures. As many notices of new devices are sent besides.
+	// devices separately: 5. It falls by one each MailLeak, 20 minutes. As many are sent to an address because
+	// strangers ask for them, to reset a password or to sign up; that is counted by the address, whether or not it
+	// has an account. An address prefix may cause as many as it may have failures. As many notices of new devices
+	// are sent besides.
 	MailCap  int
 	MailLeak time.Duration
 	// ReviewCap is how many new passwords an account may have judged: 30. It falls by one each ReviewLeak, a

@@ -58,13 +58,17 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 	if key == "" {
 		find, key = j.s.cfg.Directory.FindByID, e.Account
 	}
+	if j.flow.Goal == flow.SignUp {
+		return j.findProspect(ctx, key)
+	}
 	account, err := find(ctx, key)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("auth: find account: %w", err)
 	}
 	decoy := err != nil
 	if decoy {
-		account = Account{ID: j.s.decoyID(key)}
+		account = j.prospect()
+		account.ID = j.s.decoyID(key)
 	}
 	subject, err := j.subject(ctx, account.ID, decoy)
 	if err != nil {
@@ -74,11 +78,8 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 	if err != nil {
 		return nil, err
 	}
-	j.account, j.rules = nil, nil
-	if !decoy {
-		j.account = &account
-	}
-	return flow.SubjectFound{Subject: subject, Known: known, Trusted: trusted}, nil
+	j.account, j.found, j.rules = &account, &subject, nil
+	return flow.SubjectFound{Subject: subject, Known: known, Trusted: trusted, Typed: account.Display}, nil
 }
 
 // decoyID is a keyed hash: only this installation can tell that the id is nobody's. It is made with the oldest
@@ -95,6 +96,10 @@ func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, er
 		return j.checkPassword(ctx)
 	case flow.MailCode:
 		return j.checkMailCode(), nil
+	case flow.MailLink:
+		return j.checkMailLink(ctx)
+	case flow.Approval:
+		return j.checkApproval(ctx)
 	}
 	return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
 }

@@ -24,7 +24,8 @@ var layers = []struct {
 }{
 	{[]string{"auth/flow"}, nil, "the machine is pure: its import list is the proof"},
 	{[]string{"auth"}, []string{"auth/flow"}, "nouns, ports and the shell that runs the machine"},
-	{[]string{"password", "reset", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
+	{[]string{"mfa", "password", "reset", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
+	{[]string{"mfa/totp"}, []string{"auth", "auth/flow", "mfa"}, "apart from mfa, so that only who wants authenticator apps links what computes and draws them"},
 	{[]string{"password/breach"}, []string{"auth"}, "it fits a field of password's Config by its signature; apart from password, so that only who asks a service links an HTTP client"},
 	{[]string{"password/weak"}, []string{"password"}, "hashes that only hosts with such a past link, by name"},
 	{[]string{"auth/store/internal/bucket"}, []string{"auth"}, "the rule of a counter, which every store applies in its own way"},
@@ -32,7 +33,7 @@ var layers = []struct {
 	{[]string{"auth/authtest"}, []string{"auth", "auth/flow", "session"}, "kits check ports; stores are given to them"},
 	{[]string{"auth/mail"}, []string{"auth"}, "letters become mails; the queue and the secrets are ports"},
 	{[]string{"auth/authhttp"}, []string{"auth", "auth/flow", "password", "session"}, "pages and JSON over the service"},
-	{[]string{"auth/standard"}, []string{"auth", "auth/flow", "auth/authhttp", "auth/store/sqlstore", "password", "session"}, "the assembly links what it assembles"},
+	{[]string{"auth/standard"}, []string{"auth", "auth/flow", "auth/authhttp", "auth/mail", "auth/store/sqlstore", "password", "reset", "session"}, "the assembly links what it assembles"},
 }
 
 // flowImports are all that the machine may import: no clock, no randomness, no input or output.
@@ -53,6 +54,9 @@ var brokenHashes = map[string][]string{
 
 // ofOne are modules that one package may use and no other.
 var ofOne = map[string]string{
+	"github.com/boombuler/barcode":     "mfa/totp", // the modules of a QR code
+	"github.com/boombuler/barcode/qr":  "mfa/totp",
+	"github.com/pquerna/otp":           "mfa/totp", // the hashes of RFC 6238, of which SHA-1 in an HMAC is still sound
 	"github.com/wneessen/go-mail/smtp": "auth/mail", // its SMTP client only; messages are composed with the standard library
 }
 

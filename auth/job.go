@@ -25,14 +25,17 @@ type job struct {
 	before  uint64 // the one whose handle led to it; zero for none
 	domain  string
 	flow    flow.Flow
-	saved   bool     // the present facts are in the store
-	proving bool     // something was proven in this request
-	account *Account // of the flow's subject, once it was looked up
+	saved   bool          // the present facts are in the store
+	proving bool          // something was proven in this request
+	account *Account      // of the flow's subject, once it was looked up
+	found   *flow.Subject // that the next step of the machine takes over
 	entry   *flow.Entry
 	rules   *flow.Rules
 	issued  *IssuedSession
 	device  Secret
 	letters []Letter    // to be queued once the flow is saved
+	ticket  *Ticket     // to be kept with them
+	asked   bool        // the person waits for one of them
 	told    flow.Notice // the one whose letter was queued with the change itself
 }
 
@@ -228,14 +231,9 @@ func (j *job) act(ctx context.Context, name string) error {
 
 func (j *job) perform(ctx context.Context, need flow.Need, a flow.Action) error {
 	e := a.Event(flow.Choices{Keep: j.inputs.Keep, Trust: j.inputs.Trust, EndOthers: j.inputs.EndOthers}, j.inputs.Connection)
-	if identify, ok := e.(flow.Identify); ok {
-		id, err := j.s.cfg.Normalize(j.inputs.Identifier)
-		if err != nil {
-			return err
-		}
-		identify.Identifier, identify.Typed = id.Value, id.Display
-		j.domain, j.entry = id.Domain, nil
-		e = identify
+	e, err := j.named(e)
+	if err != nil {
+		return err
 	}
 	if err := j.drive(ctx, e); err != nil {
 		return err
@@ -244,6 +242,25 @@ func (j *job) perform(ctx context.Context, need flow.Need, a flow.Action) error 
 		return j.followUp(ctx)
 	}
 	return nil
+}
+
+// named completes an event that names an address with the one that was typed.
+func (j *job) named(e flow.Event) (flow.Event, error) {
+	switch e := e.(type) {
+	case flow.Identify:
+		id, err := j.s.cfg.Normalize(j.inputs.Identifier)
+		if err != nil {
+			return nil, err
+		}
+		j.domain, j.entry = id.Domain, nil
+		e.Identifier, e.Typed = id.Value, id.Display
+		return e, nil
+	case flow.Move:
+		id, err := j.s.cfg.Normalize(j.inputs.Identifier)
+		e.Identifier, e.Typed = id.Value, id.Display
+		return e, err
+	}
+	return e, nil
 }
 
 // followUp uses a new password that came together with the present one, if it is due now.
@@ -298,6 +315,7 @@ func (j *job) drive(ctx context.Context, e flow.Event) error {
 		if err != nil {
 			return err
 		}
+		j.found = nil
 		_, issued := e.(flow.SessionIssued) // the flow was closed in the store before its session was made
 		j.flow, j.saved = next, j.saved && issued
 		if e, err = j.effects(ctx, effects); err != nil {
@@ -308,7 +326,8 @@ func (j *job) drive(ctx context.Context, e flow.Event) error {
 }
 
 // policy resolves what the flow must satisfy. The account's own rules are looked up only once something
-// was proven, so that before it known and unknown addresses cost the same.
+// was proven, so that before it known and unknown addresses cost the same. A link or a passkey names its account
+// itself: the step that takes that one over is taken under its rules, not under those of whom the flow was about.
 func (j *job) policy(ctx context.Context) (flow.Policy, error) {
 	if j.entry == nil {
 		entry, err := j.s.entry(ctx, j.domain)
@@ -318,7 +337,11 @@ func (j *job) policy(ctx context.Context) (flow.Policy, error) {
 		j.entry = &entry
 	}
 	p := flow.Policy{Entry: *j.entry, Limits: j.s.cfg.Limits}
-	if j.flow.Subject.Decoy || !j.proving && !j.flow.Proven() {
+	subject := j.flow.Subject
+	if j.found != nil {
+		subject = *j.found
+	}
+	if subject.Account == "" || subject.Decoy || !j.proving && !j.flow.Proven() {
 		return p, nil
 	}
 	if j.rules == nil {
@@ -346,18 +369,31 @@ func (j *job) resolveRules(ctx context.Context) (flow.Rules, error) {
 
 // who returns the account of the flow's subject.
 func (j *job) who(ctx context.Context) (Account, error) {
-	if j.account != nil && (j.flow.Goal == 0 || j.account.ID == j.flow.Subject.Account) {
+	if j.account != nil {
 		return *j.account, nil
 	}
-	account, err := j.s.cfg.Directory.FindByID(ctx, j.flow.Subject.Account)
-	if errors.Is(err, ErrNotFound) {
-		return Account{}, flow.Deny(flow.Stale) // it was deleted meanwhile
+	if j.flow.Goal == flow.SignUp {
+		return j.prospect(), nil // it is in the directory when the flow is over
 	}
-	if err != nil {
+	account, err := j.s.cfg.Directory.FindByID(ctx, j.flow.Subject.Account)
+	switch nobody := errors.Is(err, ErrNotFound); {
+	case nobody && j.flow.Subject.Decoy:
+		account = j.prospect()
+	case nobody:
+		return Account{}, flow.Deny(flow.Stale) // it was deleted meanwhile
+	case err != nil:
 		return Account{}, fmt.Errorf("auth: find account: %w", err)
 	}
 	j.account = &account
 	return account, nil
+}
+
+// prospect is the account that would be if the address that was typed had one.
+func (j *job) prospect() Account {
+	return Account{
+		ID: j.flow.Subject.Account, Identifier: j.flow.Identifier, Display: j.flow.Typed, Language: j.client.Language,
+		CreatedAt: j.now.UTC(),
+	}
 }
 
 // save writes the facts. Whoever else took a step with the same handle has won: this one has not happened.

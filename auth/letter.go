@@ -43,6 +43,8 @@ const (
 	ResetLetter      LetterKind = "reset"          // link: set a new password
 	NoPasswordLetter LetterKind = "no-password"    // asked for a reset, but signs in by Method
 	NoAccountLetter  LetterKind = "no-account"     // asked for a reset, but the address has no account
+	ReopenLetter     LetterKind = "reopen"         // link: have a locked account without a password opened again
+	ClosedLetter     LetterKind = "closed"         // asked for a reset of such an account, and nobody can be asked
 	SignUpLetter     LetterKind = "sign-up"        // code: the address of a new account
 	HasAccountLetter LetterKind = "has-account"    // asked for an account, and has one
 	SignInLetter     LetterKind = "sign-in"        // code: login verification

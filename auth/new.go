@@ -35,8 +35,9 @@ func (c Config) withDefaults() Config {
 		c.Normalize = NormalizeEmail
 	}
 	if c.Entry == nil {
+		mails := !isNil(c.Letters)
 		c.Entry = func(context.Context, string) (flow.Entry, error) {
-			return flow.Entry{Methods: flow.MethodsOf(flow.Password)}, nil
+			return flow.Entry{Methods: flow.MethodsOf(flow.Password), Recovery: mails}, nil
 		}
 	}
 	if c.Rules == nil {
@@ -90,7 +91,9 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
-	report(isNil(c.Letters) != isNil(c.Secrets), "Letters and Secrets are required together: what is mailed is made of both")
+	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
+		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
+	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")
 	if !isNil(c.Secrets) && !c.Keys.IsZero() {
 		trial := SecretRef{Purpose: ForSignIn, Flow: "trial", Account: "trial"}
 		_, same := c.Secrets.Reveal(trial, c.Keys.Derive("flow handle").Current())
@@ -152,14 +155,18 @@ func (s *Service) entry(ctx context.Context, domain string) (flow.Entry, error) 
 	if err != nil {
 		return flow.Entry{}, fmt.Errorf("auth: resolve entry: %w", err)
 	}
-	if entry == (flow.Entry{Methods: flow.MethodsOf(flow.Password)}) {
-		return entry, nil // nothing that Validate could mind; the limits it has seen in New
-	}
 	p := flow.Policy{Entry: entry, Limits: s.cfg.Limits}
-	if err := p.Validate(); err != nil {
-		return flow.Entry{}, fmt.Errorf("auth: entry: %w", err)
+	switch {
+	case entry.Methods == flow.MethodsOf(flow.Password) && entry.Connection == "": // the limits were seen in New
+	case p.Validate() != nil:
+		return flow.Entry{}, fmt.Errorf("auth: entry: %w", p.Validate())
+	default:
+		return flow.Entry{}, errors.New("auth: entry offers more than passwords, and nothing is configured for it")
 	}
-	return flow.Entry{}, errors.New("auth: entry offers more than passwords, and nothing is configured for it")
+	if (entry.Recovery || entry.SignUp) && !s.mails() {
+		return flow.Entry{}, errors.New("auth: entry offers recovery or sign-up, and Config.Letters is not set")
+	}
+	return entry, nil
 }
 
 // inForce returns the rules with what the configuration decides: nobody is asked about a risk or offered a trust
@@ -167,6 +174,7 @@ func (s *Service) entry(ctx context.Context, domain string) (flow.Entry, error) 
 func (s *Service) inForce(r flow.Rules) flow.Rules {
 	r.Risk = s.cfg.Risk != nil
 	r.NoTrust = r.NoTrust || s.cfg.TrustedDevices == nil
+	r.Approver = s.cfg.RecoveryApprover != nil
 	return r
 }
 
@@ -184,12 +192,19 @@ func (s *Service) supported(r flow.Rules) error {
 
 // servable refuses goals and targets that nothing here can reach, before a flow exists: else it would end in
 // a fault, or, for a handoff, in a second session that no report names.
-func servable(g flow.Goal, t flow.Target) error {
+func (s *Service) servable(g flow.Goal, t flow.Target) error {
+	mailed := g == flow.SignUp || g == flow.Recovery || g == flow.Activation || g == flow.Reversal ||
+		g == flow.Enrolment && t.Enrol == flow.MailCode
 	switch {
+	case mailed && !s.mails():
+		return flow.Deny(flow.NotOffered)
+	case mailed:
 	case g != flow.SignIn && g != flow.StepUp && g != flow.Enrolment:
 		return flow.Deny(flow.NotOffered)
 	case g == flow.Enrolment && t.Enrol != flow.Password:
 		return flow.Deny(flow.NotOffered)
+	}
+	switch {
 	case t.Assurance > flow.AAL1 || t.Methods&^flow.MethodsOf(flow.Password) != 0:
 		return flow.Deny(flow.AssuranceShort)
 	}

@@ -53,6 +53,9 @@ func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, err
 	if err != nil {
 		return Account{}, err
 	}
+	if err := s.reserved(ctx, identifier); err != nil {
+		return Account{}, err
+	}
 	hash, err := s.firstHash(ctx, n, identifier)
 	if err != nil {
 		return Account{}, err
@@ -73,6 +76,21 @@ func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, err
 	}
 	s.decided(ctx, AuditEvent{What: "account-created", Account: account.ID})
 	return account, nil
+}
+
+// reserved refuses an address that an account gave up so lately that its owner can take it back.
+func (s *Service) reserved(ctx context.Context, id Identifier) error {
+	if !s.mails() {
+		return nil
+	}
+	reserved, err := s.cfg.Tickets.Reserved(ctx, id.Value, s.now())
+	if err != nil {
+		return fmt.Errorf("auth: look for a reservation: %w", err)
+	}
+	if reserved {
+		return flow.Deny(flow.AddressTaken)
+	}
+	return nil
 }
 
 // firstHash returns the encoded hash that a new account begins with, empty for none. That of another system is

@@ -41,6 +41,7 @@ func newPostal(t *testing.T, change ...func(*auth.Config)) *postal {
 		require.NoError(t, err)
 		store := c.Accounts.(tapAccounts).AccountStore.(interface {
 			auth.LetterStore
+			auth.TicketStore
 			session.TrustStore
 		})
 		devices := c.Devices.(tapDevices).Devices.(*session.Devices)
@@ -48,6 +49,7 @@ func newPostal(t *testing.T, change ...func(*auth.Config)) *postal {
 		require.NoError(t, err)
 		c.TrustedDevices = trusted
 		c.Letters, c.Secrets = tapLetters{store, c.Accounts.(tapAccounts).t}, p.secrets
+		c.Tickets = tapTickets{store, c.Accounts.(tapAccounts).t}
 		c.Posted = func() { p.posted++ }
 		c.Rules = func(context.Context, auth.Account) (flow.Rules, error) {
 			return flow.Rules{SecondFactor: flow.IfEnrolled, Verification: flow.VerifyPassword}, nil
@@ -390,11 +392,15 @@ func TestLettersAndSecretsGoTogether(t *testing.T) {
 	cfg := w.cfg
 	cfg.Secrets = nil
 	_, err := auth.New(cfg)
-	require.ErrorContains(t, err, "Letters and Secrets are required together")
+	require.ErrorContains(t, err, "Letters, Tickets and Secrets are required together")
 	cfg = w.cfg
 	cfg.Letters = nil
 	_, err = auth.New(cfg)
-	require.ErrorContains(t, err, "Letters and Secrets are required together")
+	require.ErrorContains(t, err, "Letters, Tickets and Secrets are required together")
+	cfg = w.cfg
+	cfg.Tickets = nil
+	_, err = auth.New(cfg)
+	require.ErrorContains(t, err, "Letters, Tickets and Secrets are required together")
 
 	cfg = w.cfg
 	other, err := reset.New(reset.Config{Keys: testKeys(t, "k9")})

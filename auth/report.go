@@ -47,7 +47,7 @@ type Reporter interface {
 func (s *Service) Report() Report {
 	r := Report{Profile: s.cfg.Profile, Paths: s.paths()}
 	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection())
-	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices} {
+	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets} {
 		if reporter, ok := feature.(Reporter); ok {
 			r.Sections = append(r.Sections, reporter.Report())
 		}
@@ -103,9 +103,18 @@ func (s *Service) verificationSection() ReportSection {
 	if s.mails() {
 		verification.Value, verification.Note = "as the account's rules say, or the risk asks", "ASVS 6.6.3"
 	}
+	recovery, approver := "not offered", "nobody"
+	if s.mails() {
+		recovery = "by a mailed link; a second factor is asked for first; never ends in a session"
+	}
+	if s.cfg.RecoveryApprover != nil {
+		approver = "the host's function, after a mailed link"
+	}
 	return ReportSection{"Sign-in", []ReportRow{
 		verification,
 		{"risk", risk, ""},
+		{"recovery and activation", recovery, "ASVS 6.4.3"},
+		{"who can let a person recover without the second factor", approver, ""},
 	}}
 }
 

@@ -26,7 +26,7 @@ type Service struct {
 // Preview returns what a flow of the goal would offer first, to a stranger. It creates nothing, so that a
 // GET can show it.
 func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error) {
-	if err := servable(goal, flow.Target{}); err != nil {
+	if err := s.servable(goal, flow.Target{}); err != nil {
 		return flow.View{}, err
 	}
 	entry, err := s.entry(ctx, "")
@@ -42,6 +42,10 @@ func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error
 	return flow.Next(p, f, now), nil
 }
 
+// Serves reports whether a flow of the goal and the target can begin here at all, for anybody: whether what it
+// takes is configured.
+func (s *Service) Serves(goal flow.Goal, t flow.Target) bool { return s.servable(goal, t) == nil }
+
 // Begin begins a flow and, if an identifier is given, takes its first step. It returns a *DeniedError
 // (TooManyAttempts, SessionRequired, NotOffered, AssuranceShort, AddressRejected, CookieRequired,
 // MixedTransport) or a fault.
@@ -52,7 +56,7 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 	if !r.Client.Browser.IsZero() && r.Client.Native {
 		return Progress{}, flow.Deny(flow.MixedTransport)
 	}
-	if err := servable(r.Goal, r.Target); err != nil {
+	if err := s.servable(r.Goal, r.Target); err != nil {
 		return Progress{}, err
 	}
 	j := &job{s: s, now: s.now(), client: r.Client.own(), inputs: r.Inputs}
@@ -212,6 +216,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	if s.cfg.TrustedDevices != nil {
 		sweeps = append(sweeps, s.cfg.TrustedDevices.SweepTrusted)
+	}
+	if s.mails() {
+		sweeps = append(sweeps, s.cfg.Tickets.SweepTickets) // letters are swept by whoever sends them
 	}
 	var problems []error
 	for _, sweep := range sweeps {

@@ -34,7 +34,7 @@ var mutants = []mutant{
 	{"goes on when the acting session has ended", "auth/job.go", `if j.flow.Acting != "" {`, `if j.flow.Acting != "" && !MUTANT {`},
 	{"lets another session go on", "auth/job.go", "if session.ID != j.flow.Acting {", "if !MUTANT && session.ID != j.flow.Acting {"},
 	{"issues before the flow is closed", "auth/effects.go", "if err := j.claim(ctx, flow.SessionIssued{}); err != nil {", "if err := j.claim(ctx, flow.SessionIssued{}); err != nil && !MUTANT {"},
-	{"changes the password before the flow is closed", "auth/commit.go", "if err := j.claim(ctx, flow.CommitRefused{Refusal: flow.Refusal{Reason: flow.Stale}}); err != nil {", "if err := j.claim(ctx, flow.CommitRefused{Refusal: flow.Refusal{Reason: flow.Stale}}); err != nil && !MUTANT {"},
+	{"changes the password before the flow is closed", "auth/commit.go", "if err := j.irrevocably(ctx); err != nil {", "if err := j.irrevocably(ctx); err != nil && !MUTANT {"},
 	{"leaves the former session of the browser", "auth/effects.go", "if j.flow.Goal != flow.SignIn || j.client.Session.IsZero() {", "if MUTANT || j.flow.Goal != flow.SignIn || j.client.Session.IsZero() {"},
 	{"takes a session of the other transport", "auth/client.go", "if !c.owns(c.Session, NativeSessionMark) {", "if !MUTANT && !c.owns(c.Session, NativeSessionMark) {"},
 	{"does not count attempts", "auth/throttle.go", "taken, err := j.s.cfg.Counters.Take(ctx, j.attemptBuckets(m), j.now)", "if MUTANT {\n\t\treturn flow.AttemptTaken{}, nil\n\t}\n\ttaken, err := j.s.cfg.Counters.Take(ctx, j.attemptBuckets(m), j.now)"},

@@ -179,6 +179,41 @@ func (d tapDevices) Remember(cookie auth.Secret, account string, now time.Time) 
 	return tapped(d.t, context.Background(), "Devices.Remember", func() (auth.Secret, error) { return d.Devices.Remember(cookie, account, now) })
 }
 
+type tapTickets struct {
+	auth.TicketStore
+	t *tap
+}
+
+func (s tapTickets) AddTicket(ctx context.Context, k auth.Ticket, letters ...auth.Letter) error {
+	return s.t.do(ctx, "Tickets.AddTicket", func() error { return s.TicketStore.AddTicket(ctx, k, letters...) })
+}
+
+func (s tapTickets) FindTicket(ctx context.Context, id string, now time.Time) (auth.Ticket, error) {
+	return tapped(s.t, ctx, "Tickets.FindTicket", func() (auth.Ticket, error) { return s.TicketStore.FindTicket(ctx, id, now) })
+}
+
+func (s tapTickets) Reserved(ctx context.Context, identifier string, now time.Time) (bool, error) {
+	return tapped(s.t, ctx, "Tickets.Reserved", func() (bool, error) { return s.TicketStore.Reserved(ctx, identifier, now) })
+}
+
+func (s tapTickets) CompleteRecovery(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+	return tapped(s.t, ctx, "Tickets.CompleteRecovery", func() (flow.Epochs, error) { return s.TicketStore.CompleteRecovery(ctx, c) })
+}
+
+func (s tapTickets) CompleteActivation(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+	return tapped(s.t, ctx, "Tickets.CompleteActivation", func() (flow.Epochs, error) { return s.TicketStore.CompleteActivation(ctx, c) })
+}
+
+func (s tapTickets) ChangeAddress(ctx context.Context, id string, from auth.Standing, undo auth.Ticket, letters ...auth.Letter) (flow.Epochs, error) {
+	return tapped(s.t, ctx, "Tickets.ChangeAddress", func() (flow.Epochs, error) {
+		return s.TicketStore.ChangeAddress(ctx, id, from, undo, letters...)
+	})
+}
+
+func (s tapTickets) CompleteUndo(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+	return tapped(s.t, ctx, "Tickets.CompleteUndo", func() (flow.Epochs, error) { return s.TicketStore.CompleteUndo(ctx, c) })
+}
+
 type tapAudit struct {
 	auth.AuditSink
 	t *tap

@@ -46,6 +46,7 @@ func (j *job) driveVerified(ctx context.Context, e flow.Event) error {
 		if err != nil {
 			return err
 		}
+		j.found = nil
 		_, issued := e.(flow.SessionIssued)
 		j.flow, j.saved = next, j.saved && issued
 		e = nil

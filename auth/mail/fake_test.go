@@ -24,18 +24,18 @@ const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:136.0) Gecko/20100101 Firefo
 
 // lives are the letters that carry a secret, and how long it lives.
 var lives = map[auth.LetterKind]time.Duration{
-	auth.InvitationLetter: 24 * time.Hour, auth.ResetLetter: 30 * time.Minute, auth.AddressChangedNotice: 72 * time.Hour,
+	auth.InvitationLetter: 24 * time.Hour, auth.ResetLetter: 30 * time.Minute, auth.ReopenLetter: 30 * time.Minute, auth.AddressChangedNotice: 72 * time.Hour,
 	auth.SignUpLetter: 10 * time.Minute, auth.SignInLetter: 10 * time.Minute, auth.NewAddressLetter: 10 * time.Minute,
 }
 
 // links are those of them with a link.
 var links = map[auth.LetterKind]auth.Purpose{
-	auth.InvitationLetter: auth.ForInvitation, auth.ResetLetter: auth.ForReset, auth.AddressChangedNotice: auth.ForUndo,
+	auth.InvitationLetter: auth.ForInvitation, auth.ResetLetter: auth.ForReset, auth.ReopenLetter: auth.ForReset, auth.AddressChangedNotice: auth.ForUndo,
 }
 
 // every kind that is sent.
 var everyKind = []auth.LetterKind{
-	auth.InvitationLetter, auth.ResetLetter, auth.NoPasswordLetter, auth.NoAccountLetter, auth.SignUpLetter,
+	auth.InvitationLetter, auth.ResetLetter, auth.NoPasswordLetter, auth.NoAccountLetter, auth.ReopenLetter, auth.ClosedLetter, auth.SignUpLetter,
 	auth.HasAccountLetter, auth.SignInLetter, auth.NewAddressLetter, auth.TakenLetter, auth.AddressChangedNotice,
 	auth.AddressUndoneNotice, auth.PasswordNotice, auth.NewDeviceNotice, auth.TrustNotice, auth.FactorNotice,
 	auth.FactorGoneNotice, auth.RecoveryCodeNotice, auth.LinkNotice, auth.LockNotice,

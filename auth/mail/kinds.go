@@ -39,6 +39,8 @@ var kinds = map[auth.LetterKind]kind{
 	auth.ResetLetter:      {carries: link},
 	auth.NoPasswordLetter: {button: signInPage},
 	auth.NoAccountLetter:  {button: signUpPage, stranger: true},
+	auth.ReopenLetter:     {carries: link},
+	auth.ClosedLetter:     {},
 	auth.SignUpLetter:     {carries: code, stranger: true},
 	auth.HasAccountLetter: {button: signInPage},
 	auth.SignInLetter:     {carries: code, act: recoveryPage},
