@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
 )
 
 // accountView is what the account page shows.
@@ -16,6 +17,7 @@ type accountView struct {
 	RemoveAll *form
 	SignOut   form
 	Password  string // where to change it
+	Move      string // where to change the address; empty if that is not offered
 }
 
 type sessionRow struct {
@@ -53,6 +55,9 @@ func showAccount(x *exchange) error {
 	view := accountView{
 		Address: account.Display, Name: account.Name, Password: x.path("/password"), Sessions: x.rows(list, token),
 		SignOut: form{URL: x.path("/sign-out"), Submit: x.lang.text("submit.sign-out"), Style: "secondary", Hidden: []hidden{{"form_token", token}}},
+	}
+	if x.h.svc.Serves(flow.Enrolment, newAddress) {
+		view.Move = x.path("/address")
 	}
 	view.Devices, view.RemoveAll = x.deviceRows(devices, token)
 	if others := len(list) - 1; others > 0 {

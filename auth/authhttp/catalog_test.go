@@ -36,15 +36,23 @@ func families() map[string][]string {
 		"reason.":  append(reasons, "other"),
 		"need.":    append(needs, "other"),
 		"problem.": {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},
-		"notice.":  {"password-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed"},
+		"notice.":  {"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed"},
 		"month.":   months,
-		"goals":    goals,
+		"link.": {
+			"reset.title", "reset.text", "reset.submit", "invitation.title", "invitation.text", "invitation.submit",
+			"undo.title", "undo.text", "undo.submit",
+		},
+		"mail-help.": {
+			"why.title", "why.text", "unasked.title", "unasked.text", "codes.title", "codes.text", "real.title", "real.text",
+		},
+		"bad-link.": {"title", "text"},
+		"goals":     goals,
 	}
 }
 
 // optional are families of which a page takes what there is.
 var optional = regexp.MustCompile(`^(need\.[a-z-]+\.(lead(\.[a-z-]+)?|[a-z-]+\.title)|reason\.[a-z-]+\.wait|completed\.[a-z-]+\.(title|text)|` +
-	`ended\.[a-z-]+|error\.[0-9]+|(input|hint|required)\.[a-z_]+(\.[a-z-]+)?|submit\.[a-z-]+(\.[a-z-]+)?|(granted|granted\.lost|confirm|sign-out)\.(title|text))$`)
+	`ended\.[a-z-]+|need\.[a-z-]+\.title\.[a-z-]+|error\.[0-9]+|(input|hint|required)\.[a-z_]+(\.[a-z-]+)?|submit\.[a-z-]+(\.[a-z-]+)?|(granted|granted\.lost|confirm|sign-out)\.(title|text))$`)
 
 // TestEveryTextIsThereAndUsed holds the catalogues against the templates and the code: nothing that a page
 // asks for is missing in any language, and nothing is in a catalogue that no page asks for.

@@ -51,7 +51,7 @@ var actionFields = map[string]shape{
 	"totp":           {must: []string{"code"}, may: []string{"trust"}},
 	"recovery-code":  {must: []string{"code"}},
 	"host-factor":    {must: []string{"code"}, may: []string{"trust"}},
-	"approval":       {must: []string{"code"}},
+	"approval":       {},
 	"send-mail-code": {},
 	"send-mail-link": {},
 	"send-passkey":   {},

@@ -59,10 +59,10 @@ func machinePolicies() []flow.Policy {
 	}
 	for _, connection := range []string{"", "okta"} {
 		for second := flow.Never; second <= flow.Always; second++ {
-			for _, verification := range []flow.Verification{flow.VerifyNever, flow.VerifyPasswordAndSocial} {
+			for i, verification := range []flow.Verification{flow.VerifyNever, flow.VerifyPasswordAndSocial} {
 				list = append(list, flow.Policy{
-					Entry: flow.Entry{Methods: flow.MethodsOf(flow.Password)},
-					Rules: flow.Rules{Connection: connection, SecondFactor: second, Verification: verification},
+					Entry: flow.Entry{Methods: flow.MethodsOf(flow.Password), Recovery: i > 0, SignUp: i > 0},
+					Rules: flow.Rules{Connection: connection, SecondFactor: second, Verification: verification, Approver: i > 0},
 				})
 			}
 		}
@@ -126,7 +126,7 @@ func machineTargets(goal flow.Goal) []flow.Target {
 }
 
 func machineSubjects() []flow.Subject {
-	list := []flow.Subject{{}, {Account: "a", Status: flow.Invited}, {Account: "a", Status: flow.Active, Compromised: true}}
+	list := []flow.Subject{{}, {Account: "a", Status: flow.Locked, Enrolled: flow.MethodsOf(flow.Social)}, {Account: "a", Status: flow.Invited}, {Account: "a", Status: flow.Active, Compromised: true}}
 	for _, enrolled := range []flow.Methods{
 		flow.MethodsOf(flow.Password), flow.MethodsOf(flow.Password, flow.TOTP),
 		flow.MethodsOf(flow.Password, flow.TOTP, flow.RecoveryCode, flow.Passkey, flow.HostFactor, flow.Social, flow.SSO),

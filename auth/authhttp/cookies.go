@@ -13,13 +13,15 @@ import (
 )
 
 // names are the names of the cookies.
-type names struct{ session, flow, device, notice string }
+type names struct{ session, flow, device, notice, link string }
 
 const (
 	// deviceAge is how long a browser is known after its last sign-in.
 	deviceAge = 365 * 24 * time.Hour
 	// noticeAge is how long a notice waits for the page that shows it.
 	noticeAge = time.Minute
+	// linkAge is how long the token of a mailed link waits for the form that uses it.
+	linkAge = time.Hour
 	// cookieLimit bounds a cookie with its attributes: browsers drop larger ones without a word (ASVS 3.3.5).
 	cookieLimit = 4096
 	day         = 24 * time.Hour
@@ -32,7 +34,7 @@ func cookieNames(insecure bool) names {
 	if insecure {
 		prefix = ""
 	}
-	return names{prefix + "cardea-session", prefix + "cardea-flow", prefix + "cardea-device", prefix + "cardea-notice"}
+	return names{prefix + "cardea-session", prefix + "cardea-flow", prefix + "cardea-device", prefix + "cardea-notice", prefix + "cardea-link"}
 }
 
 // cookie returns the value of the named cookie, without allocating. It is empty if there is none, or if
@@ -162,7 +164,7 @@ func (x *exchange) browser() (string, error) {
 
 // notices are the short messages that one page leaves for the next. They travel in a cookie, not in the
 // address: nobody can make a link to a page that says "your password was changed".
-var notices = []string{"password-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed"}
+var notices = []string{"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed"}
 
 func (x *exchange) leaveNotice(code string) error {
 	return x.h.setCookie(x.w, x.h.cookies.notice, code, noticeAge)

@@ -45,7 +45,9 @@ type fake struct {
 	onBegin    func(auth.BeginRequest) (auth.Progress, error)
 	onContinue func(auth.ContinueRequest) (auth.Progress, error)
 	onLook     func(string) (auth.Progress, error)
+	onLink     func(flow.Goal, auth.Secret) (flow.View, error)
 	changeErr  error
+	mails      bool // letters can be sent
 
 	calls     []string
 	begun     auth.BeginRequest
@@ -67,6 +69,16 @@ func (f *fake) Preview(context.Context, flow.Goal) (flow.View, error) {
 	f.call("preview")
 	return identifyView(), nil
 }
+
+func (f *fake) PreviewLink(_ context.Context, goal flow.Goal, token auth.Secret, _ auth.Client) (flow.View, error) {
+	f.call("preview-link")
+	if f.onLink != nil {
+		return f.onLink(goal, token)
+	}
+	return flow.View{}, flow.Deny(flow.WrongCode)
+}
+
+func (f *fake) Serves(flow.Goal, flow.Target) bool { return f.mails }
 
 func (f *fake) Begin(_ context.Context, r auth.BeginRequest) (auth.Progress, error) {
 	f.call("begin")

@@ -1,6 +1,7 @@
 package authhttp
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -132,13 +133,20 @@ func (x *exchange) endPage(status int, p auth.Progress) error {
 		if !x.lang.has(key + ".title") {
 			key = "completed.other"
 		}
-		return x.render(status, "message", x.message(key, link{x.path("/sign-in"), x.lang.text("link.sign-in"), true}))
+		on := link{x.path("/sign-in"), x.lang.text("link.sign-in"), true}
+		if v.Goal == flow.Reversal { // the account is locked until then
+			on = link{x.path(firstPages[flow.Recovery]), x.lang.text("link.recovery"), true}
+		}
+		return x.render(status, "message", x.message(key, on))
 	}
 	refusal := flow.Refusal{Reason: flow.Expired}
 	if v.Refusal != nil {
 		refusal = *v.Refusal
 	}
-	on := link{with(x.path("/sign-in"), "return_to", p.ReturnTo), x.lang.text("link.restart"), true}
+	on := link{with(x.path(cmp.Or(firstPages[v.Goal], "/sign-in")), "return_to", p.ReturnTo), x.lang.text("link.restart"), true}
+	if refusal.Reason == flow.NoPassword || refusal.Reason == flow.OrganisationRequired {
+		on = link{with(x.path("/sign-in"), "return_to", p.ReturnTo), x.lang.text("link.sign-in"), true}
+	}
 	if v.Goal != 0 && !v.Goal.ByStranger() {
 		on = link{x.path("/account"), x.lang.text("link.account"), true}
 	}

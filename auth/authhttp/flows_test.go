@@ -183,7 +183,7 @@ func TestChangePassword(t *testing.T) {
 	f.onBegin = func(auth.BeginRequest) (auth.Progress, error) { return at(freshPasswordView()), nil }
 	f.onContinue = func(auth.ContinueRequest) (auth.Progress, error) {
 		p := granted(flow.Enrolment, false)
-		p.ReturnTo = "/auth/account"
+		p.View.Enrol, p.ReturnTo = flow.Password, "/auth/account"
 		return p, nil
 	}
 	w := s.submit(page, "/auth/password", map[string]string{"password": "old", "new_password": "new"})

@@ -20,11 +20,20 @@ import (
 // Pages, relative to the prefix:
 //
 //	/sign-in          the address, then by 303 to the flow
+//	/sign-up          the same, to open an account (where that is offered)
+//	/recovery         the same, to set a new password
+//	/link/{purpose}   where mailed links lead: "reset", "invitation", "undo"
 //	/flow/{id}        whatever the flow asks for next
 //	/account          the person's sessions and trusted devices
 //	/password         change the password
+//	/address          change the address
 //	/confirm          prove again who you are (level, max_age, return_to)
 //	/sign-out         asks, then ends the session
+//	/help/mail        what our mails are, and what to do about one that nobody asked for
+//
+// A mailed link has its token as "t" in the address. The GET moves it into a cookie and leads on to the address
+// without it, so it stays in no history and no log; it looks whether the link is good and changes nothing, since
+// programs open links in mails before people do. Only the page's form uses it.
 //
 // JSON:
 //
@@ -89,6 +98,7 @@ type route struct {
 
 const (
 	flowPath     = "/flow/"
+	linkPath     = "/link/"
 	stylePath    = "/static/style-"
 	wellKnown    = "/.well-known/change-password"
 	flowIDLength = 64 // the longest flow id that is looked for
@@ -99,6 +109,10 @@ func (h *Handler) table() map[string]route {
 		"":                {get: toAccount},
 		"/":               {get: toAccount},
 		"/sign-in":        {get: showSignIn, post: postSignIn},
+		"/sign-up":        {get: showSignUp, post: postSignUp},
+		"/recovery":       {get: showRecovery, post: postRecovery},
+		"/address":        {get: showAddress, post: postAddress},
+		"/help/mail":      {get: showMailHelp},
 		"/account":        {get: showAccount},
 		"/password":       {get: showPassword, post: postPassword},
 		"/confirm":        {get: showConfirm, post: postConfirm},
@@ -127,6 +141,9 @@ func (h *Handler) find(urlPath string) (route, bool) {
 	}
 	if id, ok := strings.CutPrefix(rest, flowPath); ok && flowID(id) {
 		return route{get: showFlow, post: postFlow}, true
+	}
+	if purpose, ok := strings.CutPrefix(rest, linkPath); ok && linkGoals[auth.Purpose(purpose)] != 0 {
+		return route{get: showLink, post: postLink}, true
 	}
 	if strings.HasPrefix(rest, stylePath) && strings.HasSuffix(rest, ".css") {
 		return route{get: showStyle}, true

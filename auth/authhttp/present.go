@@ -34,6 +34,9 @@ func (x *exchange) present(p presentation) page {
 	c := card{
 		Lead: x.lang.either(need+".lead."+p.view.Goal.String(), need+".lead"),
 	}
+	if p.view.Candidate != "" && p.view.Need == flow.Address {
+		c.Lead = x.lang.text("candidate.lead", "address", p.view.Candidate)
+	}
 	if p.view.Need != flow.Identification {
 		c.Address = p.view.Address
 	}
@@ -48,8 +51,9 @@ func (x *exchange) present(p presentation) page {
 	x.wayOut(&c, p, out)
 	trouble := x.blame(&c, p)
 	return page{
-		Heading: x.lang.either(need+"."+primary.Name+".title", need+".title", "need.other.title"),
+		Heading: x.lang.either(need+".title."+p.view.Goal.String(), need+"."+primary.Name+".title", need+".title", "need.other.title"),
 		Trouble: trouble, SignIn: p.view.Goal == flow.SignIn, Card: &c,
+		recovery: p.view.Recovery, signUp: p.view.SignUp,
 	}
 }
 
@@ -63,6 +67,7 @@ func (p presentation) ways() (ways, out []flow.Action) {
 		switch {
 		case a.Name == "restart" || a.Name == "cancel":
 			out = append(out, a)
+		case a.Name == flow.MailLink.String(): // a link is opened, not typed
 		case takes("object") || p.onlyInputs && !takes("text"):
 		case takes("secret") || a.Name == "identify":
 			ways = slices.Insert(ways, typedFirst(ways), a)
@@ -149,6 +154,9 @@ func (x *exchange) field(action string, in flow.Input, both bool, shortest strin
 	switch in.Name {
 	case "identifier":
 		f.Autocomplete, f.InputMode = "username", "email"
+		if action == "new-address" {
+			f.Autocomplete = "email" // the name of the account is the present one, until the code came back
+		}
 	case "password":
 		f.Type, f.Autocomplete = "password", "current-password"
 		if both {

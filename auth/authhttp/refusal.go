@@ -58,6 +58,8 @@ var statuses = map[flow.Reason]int{
 	flow.AccountLocked:        http.StatusForbidden,
 	flow.SignInRefused:        http.StatusForbidden,
 	flow.OrganisationRequired: http.StatusForbidden,
+	flow.NoPassword:           http.StatusForbidden,
+	flow.NotApproved:          http.StatusForbidden,
 	flow.AssuranceShort:       http.StatusForbidden,
 	flow.NotFound:             http.StatusNotFound,
 	flow.Stale:                http.StatusConflict,

@@ -18,6 +18,8 @@ type service interface {
 // flows is the login machine.
 type flows interface {
 	Preview(ctx context.Context, goal flow.Goal) (flow.View, error)
+	PreviewLink(ctx context.Context, goal flow.Goal, token auth.Secret, c auth.Client) (flow.View, error)
+	Serves(goal flow.Goal, t flow.Target) bool
 	Begin(ctx context.Context, r auth.BeginRequest) (auth.Progress, error)
 	Continue(ctx context.Context, r auth.ContinueRequest) (auth.Progress, error)
 	Look(ctx context.Context, flowID string, c auth.Client) (auth.Progress, error)

@@ -7,18 +7,29 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
-// showSignIn shows the first page. It begins no flow: a flow is a record in a store, and reading a page
+// firstPages are the goals that strangers begin with an address, and the pages that ask for it.
+var firstPages = map[flow.Goal]string{flow.SignIn: "/sign-in", flow.SignUp: "/sign-up", flow.Recovery: "/recovery"}
+
+func showSignIn(x *exchange) error   { return x.showFirst(flow.SignIn) }
+func showSignUp(x *exchange) error   { return x.showFirst(flow.SignUp) }
+func showRecovery(x *exchange) error { return x.showFirst(flow.Recovery) }
+func postSignIn(x *exchange) error   { return x.postFirst(flow.SignIn) }
+func postSignUp(x *exchange) error   { return x.postFirst(flow.SignUp) }
+func postRecovery(x *exchange) error { return x.postFirst(flow.Recovery) }
+
+// showFirst shows the first page of a goal. It begins no flow: a flow is a record in a store, and reading a page
 // must not fill one.
-func showSignIn(x *exchange) error {
+func (x *exchange) showFirst(goal flow.Goal) error {
 	returnTo, err := x.returnTo()
 	if err != nil {
 		return err
 	}
-	return x.signInPage(http.StatusOK, signInForm{returnTo: returnTo})
+	return x.firstPage(http.StatusOK, firstForm{goal: goal, returnTo: returnTo})
 }
 
-// signInForm is what the first page's form has been filled with, and what was wrong with it.
-type signInForm struct {
+// firstForm is what the first page's form has been filled with, and what was wrong with it.
+type firstForm struct {
+	goal       flow.Goal
 	returnTo   string
 	identifier string
 	keep       bool
@@ -26,8 +37,8 @@ type signInForm struct {
 	missing    string
 }
 
-func (x *exchange) signInPage(status int, f signInForm) error {
-	view, err := x.h.svc.Preview(x.r.Context(), flow.SignIn)
+func (x *exchange) firstPage(status int, f firstForm) error {
+	view, err := x.h.svc.Preview(x.r.Context(), f.goal)
 	if err != nil {
 		return err
 	}
@@ -44,37 +55,43 @@ func (x *exchange) signInPage(status int, f signInForm) error {
 		view.Refusal = &f.refusal
 	}
 	p := x.present(presentation{
-		view: view, url: x.path("/sign-in"), token: token, typed: f.identifier, keep: f.keep, missing: f.missing,
+		view: view, url: x.path(firstPages[f.goal]), token: token, typed: f.identifier, keep: f.keep, missing: f.missing,
 		hidden: []hidden{{"return_to", f.returnTo}}, onlyInputs: true,
 	})
+	if f.goal != flow.SignIn {
+		p.Card.Links = []link{{with(x.path("/sign-in"), "return_to", f.returnTo), x.lang.text("link.to-sign-in"), false}}
+	}
 	return x.render(status, "sign-in", p)
 }
 
-func postSignIn(x *exchange) error {
+func (x *exchange) postFirst(goal flow.Goal) error {
 	x.bound = cookie(x.r, x.h.cookies.flow)
 	in, err := x.readForm(toBrowser, x.bound, "identifier", "keep", "return_to", "username")
 	if err != nil {
 		return err
 	}
-	filled := signInForm{returnTo: in.text("return_to"), identifier: in.text("identifier"), keep: in.flag("keep")}
+	filled := firstForm{goal: goal, returnTo: in.text("return_to"), identifier: in.text("identifier"), keep: in.flag("keep")}
 	if filled.identifier == "" {
 		filled.missing = "identifier"
-		return x.signInPage(http.StatusUnprocessableEntity, filled)
+		return x.firstPage(http.StatusUnprocessableEntity, filled)
 	}
 	p, err := x.h.svc.Begin(x.r.Context(), auth.BeginRequest{
-		Goal: flow.SignIn, ReturnTo: filled.returnTo, Client: x.client(),
+		Goal: goal, ReturnTo: filled.returnTo, Client: x.client(),
 		Inputs: auth.Inputs{Identifier: filled.identifier, Keep: filled.keep},
 	})
 	if d := denial(err); d != nil {
 		filled.refusal = d.Refusal
 		x.retryAfter(problemOf(err))
-		return x.signInPage(statusOf(d.Reason), filled)
+		return x.firstPage(statusOf(d.Reason), filled)
 	}
 	if err != nil {
 		return err
 	}
 	return x.proceed(p)
 }
+
+// enrolled are the notices of what was just added or replaced.
+var enrolled = map[flow.Method]string{flow.Password: "password-changed", flow.MailCode: "address-changed"}
 
 // proceed leads on after a step: to where the person wanted to go if a session was issued, else to the
 // flow's page.
@@ -85,8 +102,8 @@ func (x *exchange) proceed(p auth.Progress) error {
 	if p.Session == nil {
 		return x.redirect(x.path(flowPath + p.FlowID))
 	}
-	if p.View.Goal == flow.Enrolment {
-		if err := x.leaveNotice("password-changed"); err != nil {
+	if notice := enrolled[p.View.Enrol]; notice != "" {
+		if err := x.leaveNotice(notice); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/cardea-auth/cardea/auth/flow"
 )
 
 //go:embed templates/*.html
@@ -33,8 +35,10 @@ type templates map[string]*template.Template
 // page is what every template is executed with. Its methods and those fields that have a comment in
 // templates/layout.html are what a replaced template may count on.
 type page struct {
-	lang *catalog
-	h    *Handler
+	lang     *catalog
+	h        *Handler
+	recovery bool // a forgotten password can be reset from here
+	signUp   bool
 
 	Heading string
 	Trouble bool   // the page says that something went wrong
@@ -56,7 +60,10 @@ type card struct {
 	Others  []form // other ways, below the divider
 	WayOut  *form
 	Links   []link
+	Parts   []part // sections of a page that explains something
 }
+
+type part struct{ Heading, Text string }
 
 // form is one form with one button.
 type form struct {
@@ -126,7 +133,20 @@ func (p page) Home() string { return p.h.cfg.Home }
 func (p page) Support() string { return p.h.cfg.Support }
 
 // SignUp is where people without an account get one; empty for nowhere.
-func (p page) SignUp() string { return p.h.cfg.SignUp }
+func (p page) SignUp() string {
+	if p.signUp {
+		return p.h.cfg.Prefix + firstPages[flow.SignUp]
+	}
+	return p.h.cfg.SignUp
+}
+
+// Recovery is where people go who forgot their password; empty for nowhere.
+func (p page) Recovery() string {
+	if p.recovery {
+		return p.h.cfg.Prefix + firstPages[flow.Recovery]
+	}
+	return ""
+}
 
 // Stylesheet is the address of the stylesheet.
 func (p page) Stylesheet() string { return p.h.cfg.Prefix + p.h.style.path }
@@ -174,9 +194,9 @@ func (h *Handler) tryTemplates() error {
 		lang: h.languages.list[0], h: h, Heading: "x", Trouble: true, Notice: "x", Refresh: "/", SignIn: true, Wide: true,
 		Card: &card{
 			Lead: "x", Alert: "x", Address: "x", NotYou: &f, Forms: []form{f}, Others: []form{f}, WayOut: &f,
-			Links: []link{{"/", "x", true}, {"/", "x", false}},
+			Links: []link{{"/", "x", true}, {"/", "x", false}}, Parts: []part{{"x", "x"}},
 		},
-		Account: &accountView{Address: "x", Name: "x", Password: "/", SignOut: f, EndOthers: &f, Sessions: []sessionRow{
+		Account: &accountView{Address: "x", Name: "x", Password: "/", Move: "/", SignOut: f, EndOthers: &f, Sessions: []sessionRow{
 			{Network: "x", Keep: true, Current: true}, {Device: device{Phone: true}, End: &f},
 		}, Devices: []deviceRow{{Named: true, Current: true}, {Device: device{Phone: true}, Rename: f, Remove: f}}, RemoveAll: &f},
 	}
