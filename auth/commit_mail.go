@@ -89,10 +89,14 @@ func (j *job) completeActivation(ctx context.Context, e flow.Commit) (flow.Event
 
 // reopen makes a locked account active that no password opens.
 func (j *job) reopen(ctx context.Context) (flow.Event, error) {
+	told, err := j.tell(ctx, flow.Reopened, flow.Approval)
+	if err != nil {
+		return nil, err
+	}
 	if err := j.irrevocably(ctx); err != nil {
 		return nil, err
 	}
-	epochs, err := j.s.setStatus(ctx, j.flow.Subject.Account, j.standing(), flow.Active, nil)
+	epochs, err := j.s.setStatus(ctx, j.flow.Subject.Account, j.standing(), flow.Active, told)
 	if err != nil {
 		return staleOrFault(err)
 	}
@@ -103,17 +107,17 @@ func (j *job) reopen(ctx context.Context) (flow.Event, error) {
 // status after it: in between, nobody is let in.
 func (j *job) openFrom(ctx context.Context, endSessions bool, act func() (flow.Epochs, error)) (flow.Event, error) {
 	id, from := j.flow.Subject.Account, j.standing()
-	next := Standing{Status: from.Status, Epochs: raised(from.Epochs, endSessions)}
-	if err := j.s.fence(ctx, id, from, next, ""); err != nil {
+	if err := j.s.surpass(ctx, id, from, false, endSessions); err != nil {
 		return staleOrFault(err)
 	}
 	epochs, err := act()
-	if err == nil && from.Status != flow.Active {
-		if _, err := j.s.cfg.Sessions.Align(ctx, id, Standing{Status: flow.Active, Epochs: epochs}); err != nil {
-			j.s.fault(ctx, "align sessions", err) // the change is made; the next sign-in brings them together
-		}
+	if err != nil {
+		return j.completed(ctx, epochs, err)
 	}
-	return j.completed(ctx, epochs, err)
+	if err := j.s.realign(ctx, id); err != nil {
+		j.s.fault(ctx, "align sessions", err) // the change is made; the next sign-in brings them together
+	}
+	return flow.Committed{Epochs: epochs}, nil
 }
 
 // createAccount makes the account of who signed up. Who was faster with the same address has it.
@@ -134,6 +138,8 @@ func (j *job) createAccount(ctx context.Context) (flow.Event, error) {
 	if err := j.irrevocably(ctx); err != nil {
 		return nil, err
 	}
+	ctx, stop := regardless(ctx)
+	defer stop()
 	if err := j.s.cfg.Accounts.Open(ctx, account.ID, flow.Active, hash, j.now); err != nil {
 		return nil, fmt.Errorf("auth: open account: %w", err)
 	}
@@ -225,12 +231,7 @@ func (j *job) undoAddress(ctx context.Context, e flow.Commit) (flow.Event, error
 	}
 	ctx, stop := regardless(ctx) // a thief's session may be sending requests in between; this goes on
 	defer stop()
-	from := j.standing()
-	next := Standing{Status: from.Status, Epochs: raised(from.Epochs, true)}
-	if from.Status == flow.Active {
-		next.Status = flow.Locked
-	}
-	if err := j.s.fence(ctx, account.ID, from, next, ""); err != nil {
+	if err := j.s.surpass(ctx, account.ID, j.standing(), true, true); err != nil {
 		return staleOrFault(err)
 	}
 	if account.Identifier != ticket.Old { // it is back already if an earlier attempt was cut short
@@ -241,7 +242,13 @@ func (j *job) undoAddress(ctx context.Context, e flow.Commit) (flow.Event, error
 	}
 	j.account, j.told = nil, flow.AddressUndone
 	epochs, err := j.s.cfg.Tickets.CompleteUndo(ctx, use)
-	return j.completed(ctx, epochs, err)
+	if err != nil {
+		return j.completed(ctx, epochs, err)
+	}
+	if err := j.s.realign(ctx, account.ID); err != nil {
+		j.s.fault(ctx, "align sessions", err)
+	}
+	return flow.Committed{Epochs: epochs}, nil
 }
 
 // stale takes an address that somebody else has by now for a change in between: the flow cannot go on.

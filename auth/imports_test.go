@@ -56,7 +56,7 @@ var brokenHashes = map[string][]string{
 var ofOne = map[string]string{
 	"github.com/boombuler/barcode":     "mfa/totp", // the modules of a QR code
 	"github.com/boombuler/barcode/qr":  "mfa/totp",
-	"github.com/pquerna/otp":           "mfa/totp", // the hashes of RFC 6238, of which SHA-1 in an HMAC is still sound
+	"github.com/pquerna/otp":           "mfa/totp",  // the hashes of RFC 6238, of which SHA-1 in an HMAC is still sound
 	"github.com/wneessen/go-mail/smtp": "auth/mail", // its SMTP client only; messages are composed with the standard library
 }
 

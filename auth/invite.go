@@ -8,8 +8,8 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
-// errNoMail is what inviting is without mail.
-var errNoMail = errors.New("auth: there are no invitations, since Config.Letters is not set")
+// errNoMail is what writing to people is without mail.
+var errNoMail = errors.New("auth: there is no mail, since Config.Letters is not set")
 
 // Invite adds an account and mails its owner a link to activate it: they set the first password, or, where their
 // organisation demands its own sign-in, are led there. Until then nothing signs in to the account. The account is
@@ -69,17 +69,42 @@ func (s *Service) ResendInvitation(ctx context.Context, id string) error {
 	return s.invite(ctx, account)
 }
 
-// invite mails the link. The ticket and the letter come into being together.
 func (s *Service) invite(ctx context.Context, account Account) error {
+	return s.sendLink(ctx, account, InvitationLetter, ForInvitation, "account-invited", func(a AccountState) bool {
+		return a.Status == flow.Invited
+	})
+}
+
+// SendReset mails the account's owner a link to set a new password, as if they had asked for it themselves; an
+// earlier link is void. Whoever calls learns nothing that opens the account (ASVS 6.4.6). To make the present
+// password useless at once, call MarkPasswordCompromised first. It returns ErrNotFound, and ErrStale for an
+// account that a new password would not open: one that is closed, or is signed in to without a password.
+func (s *Service) SendReset(ctx context.Context, id string) error {
+	if !s.mails() {
+		return errNoMail
+	}
+	account, err := s.cfg.Directory.FindByID(ctx, id)
+	if err != nil {
+		return fmt.Errorf("auth: find account: %w", err)
+	}
+	return s.sendLink(ctx, account, ResetLetter, ForReset, "reset-sent", func(a AccountState) bool {
+		open := a.Status == flow.Active || a.Status == flow.Locked
+		return open && flow.Resettable(flow.Rules{}, flow.Subject{Account: id, Enrolled: a.Enrolled})
+	})
+}
+
+// sendLink mails a link to an account's owner, if the account stands as it must. The ticket and the letter come
+// into being together.
+func (s *Service) sendLink(ctx context.Context, account Account, kind LetterKind, p Purpose, what string, fits func(AccountState) bool) error {
 	state, err := s.cfg.Accounts.State(ctx, account.ID)
 	if err != nil {
 		return fmt.Errorf("auth: read account: %w", err)
 	}
-	if state.Status != flow.Invited {
-		return fmt.Errorf("auth: invite an account that is %s: %w", state.Status, ErrStale)
+	if !fits(state) {
+		return fmt.Errorf("auth: mail a link for %s to an account that is %s: %w", p, state.Status, ErrStale)
 	}
 	j := &job{s: s, now: s.now()}
-	l, err := j.linkLetter(account, InvitationLetter, ForInvitation, state.Epochs.Security)
+	l, err := j.linkLetter(account, kind, p, state.Epochs.Security)
 	if err != nil {
 		return err
 	}
@@ -87,7 +112,7 @@ func (s *Service) invite(ctx context.Context, account Account) error {
 	if err := j.post(ctx); err != nil {
 		return err
 	}
-	s.decided(ctx, AuditEvent{What: "account-invited", Account: account.ID})
+	s.decided(ctx, AuditEvent{What: what, Account: account.ID})
 	return nil
 }
 

@@ -61,6 +61,7 @@ const (
 	RecoveryCodeNotice   LetterKind = "recovery-code-used"
 	LinkNotice           LetterKind = "identity-linked"
 	LockNotice           LetterKind = "locked-out"
+	ReopenedNotice       LetterKind = "reopened"
 )
 
 // SecretRef names a mailed secret without telling it: the link of a ticket, or the code of a flow.

@@ -28,6 +28,7 @@ var notices = map[flow.Notice]LetterKind{
 	flow.RecoveryCodeUsed: RecoveryCodeNotice,
 	flow.LockedOut:        LockNotice,
 	flow.DeviceTrusted:    TrustNotice,
+	flow.Reopened:         ReopenedNotice,
 }
 
 // notify puts the notice on record and has it mailed. That it cannot be written changes nothing: what it tells

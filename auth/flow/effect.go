@@ -138,9 +138,10 @@ const (
 	AddressChanged
 	AddressUndone
 	DeviceTrusted
+	Reopened
 )
 
-var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out", "address-changed", "address-undone", "device-trusted"}
+var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out", "address-changed", "address-undone", "device-trusted", "reopened"}
 
 // String returns the notice's stable code.
 func (n Notice) String() string { return nameOf(noticeNames[:], uint8(n)) }

@@ -281,6 +281,9 @@ func (r *run) changed(asked Commit) {
 	case UndoAddress:
 		r.tell(Notify{What: AddressUndone})
 		r.f.Changed = true
+	case ReopenAccount:
+		r.tell(Notify{What: Reopened})
+		r.f.Changed = true
 	default:
 		if asked.Method == Password {
 			r.f.Subject.Compromised = false

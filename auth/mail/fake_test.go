@@ -38,7 +38,7 @@ var everyKind = []auth.LetterKind{
 	auth.InvitationLetter, auth.ResetLetter, auth.NoPasswordLetter, auth.NoAccountLetter, auth.ReopenLetter, auth.ClosedLetter, auth.SignUpLetter,
 	auth.HasAccountLetter, auth.SignInLetter, auth.NewAddressLetter, auth.TakenLetter, auth.AddressChangedNotice,
 	auth.AddressUndoneNotice, auth.PasswordNotice, auth.NewDeviceNotice, auth.TrustNotice, auth.FactorNotice,
-	auth.FactorGoneNotice, auth.RecoveryCodeNotice, auth.LinkNotice, auth.LockNotice,
+	auth.FactorGoneNotice, auth.RecoveryCodeNotice, auth.LinkNotice, auth.LockNotice, auth.ReopenedNotice,
 }
 
 // letterOf returns a letter of the kind, as the library queues it, and its secret.

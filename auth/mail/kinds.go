@@ -57,6 +57,7 @@ var kinds = map[auth.LetterKind]kind{
 	auth.RecoveryCodeNotice:   {button: accountPage, act: recoveryPage},
 	auth.LinkNotice:           {button: accountPage, act: recoveryPage},
 	auth.LockNotice:           {button: recoveryPage},
+	auth.ReopenedNotice:       {button: signInPage},
 }
 
 // fields are the texts that a kind of letter must have.
