@@ -48,6 +48,7 @@ type fake struct {
 	onLink     func(flow.Goal, auth.Secret) (flow.View, error)
 	changeErr  error
 	mails      bool // letters can be sent
+	recovers   bool // strangers are offered to recover and to sign up
 
 	calls     []string
 	begun     auth.BeginRequest
@@ -67,7 +68,9 @@ func (f *fake) call(name string) {
 
 func (f *fake) Preview(context.Context, flow.Goal) (flow.View, error) {
 	f.call("preview")
-	return identifyView(), nil
+	v := identifyView()
+	v.Recovery, v.SignUp = f.recovers, f.recovers
+	return v, nil
 }
 
 func (f *fake) PreviewLink(_ context.Context, goal flow.Goal, token auth.Secret, _ auth.Client) (flow.View, error) {
