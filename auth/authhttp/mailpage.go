@@ -99,7 +99,9 @@ func only(list []flow.Action, name string) []flow.Action {
 func (x *exchange) linkButton(view flow.View, formToken, ticket string) page {
 	key := "link." + string(x.purpose())
 	p := x.message(key)
-	p.Card.Address = view.Address
+	if view.Goal != flow.Reversal { // its present address is the one to be rid of
+		p.Card.Address = view.Address
+	}
 	p.Card.Forms = []form{{
 		URL: x.r.URL.Path, Submit: x.lang.text(key + ".submit"), Style: "primary",
 		Hidden: []hidden{{"form_token", formToken}, {"ticket", ticket}},

@@ -1,8 +1,10 @@
 package authhttp
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/cardea-auth/cardea/auth/flow"
 )
@@ -105,7 +107,7 @@ func (x *exchange) form(p presentation, a flow.Action, primary bool, shortest st
 		URL: p.url, Style: "secondary", Hidden: []hidden{{"form_token", p.token}},
 		Submit: x.lang.either("submit."+p.view.Need.String()+"."+a.Name, "submit."+a.Name, "submit.other"),
 	}
-	if primary {
+	if primary && !strings.HasPrefix(a.Name, "send-") { // what was just sent need not be sent again at once
 		f.Style = "primary"
 	}
 	for _, h := range p.hidden {
@@ -126,6 +128,7 @@ func (x *exchange) form(p presentation, a flow.Action, primary bool, shortest st
 			continue
 		}
 		fl := x.field(a.Name, in, both, shortest)
+		fl.Label = cmp.Or(x.lang.either("input."+in.Name+"."+p.view.Goal.String()), fl.Label)
 		switch in.Name {
 		case "identifier":
 			fl.Value = p.typed

@@ -1,5 +1,6 @@
 // Package standard puts the parts of Cardea together in one call: accounts, flows and sessions in one SQLite
-// database, passwords hashed with Argon2id, throttling, pages and a JSON API.
+// database, passwords hashed with Argon2id, throttling, pages and a JSON API; and mails, if it is told how to send
+// them.
 //
 //	site, err := standard.Open(ctx, standard.Config{
 //		Origin: "https://app.example", Product: "Example", Driver: "sqlite", Database: "app.db",
@@ -8,6 +9,10 @@
 // [Open] takes the few things that it cannot know and chooses the rest; every choice can be changed through
 // the fields that hold the parts' own configurations. The result is an http.Handler for everything below
 // /auth/, with Require and RequireFresh to guard the host's own handlers.
+//
+// With [Config.Mail] set, whoever signs in with a password from a device that is not trusted is asked for a code
+// from a mail, a forgotten password can be replaced, people can be invited, and owners are told of what was done
+// to their accounts. [Config.SignUp] lets strangers open accounts, too.
 //
 // The package imports every feature it assembles, so a program that uses it links them all. Programs that
 // want fewer wire the parts by hand; it takes about forty lines more, and examples/byhand shows them.
@@ -28,9 +33,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/authhttp"
+	"github.com/cardea-auth/cardea/auth/mail"
 	"github.com/cardea-auth/cardea/auth/store/sqlstore"
 	"github.com/cardea-auth/cardea/password"
 	"github.com/cardea-auth/cardea/session"
@@ -56,6 +63,11 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Native also serves native clients, with bearer tokens instead of cookies; see authhttp.Config.
 	Native bool
+	// Mail is how the site writes to people. The zero value writes to nobody.
+	Mail Mail
+	// SignUp lets strangers open accounts, whose addresses are verified by mail. It requires Mail. If it is
+	// false, accounts are made by the host and by invitation.
+	SignUp bool
 	// Passwords and Sessions are the parts' own configurations.
 	Passwords password.Config
 	Sessions  session.Config
@@ -74,6 +86,21 @@ type Site struct {
 	Service *auth.Service
 	// Store is the database; the host may share its pool.
 	Store *sqlstore.Store
+	// Outbox sends the mails. It is nil if Config.Mail is not set.
+	Outbox *mail.Outbox
+}
+
+// stores keep everything; *sqlstore.Store is all of them in one.
+type stores interface {
+	auth.Directory
+	auth.AccountStore
+	auth.PasswordStore
+	auth.FlowStore
+	auth.Counters
+	auth.LetterStore
+	auth.TicketStore
+	session.Store
+	session.TrustStore
 }
 
 // Open opens the database, creates or migrates its schema, reads or makes the keys and assembles the rest.
@@ -94,6 +121,7 @@ func Open(ctx context.Context, c Config) (*Site, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	site.Store = store
 	return site, nil
 }
 
@@ -118,13 +146,55 @@ func (c Config) check() error {
 			problems = append(problems, fmt.Errorf("%s is required", field.name))
 		}
 	}
+	problems = append(problems, c.mailProblems()...)
 	if len(problems) > 0 {
 		return fmt.Errorf("standard: invalid Config:\n%w", errors.Join(problems...))
 	}
 	return nil
 }
 
-func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
+// assemble puts the parts together over the stores.
+func assemble(c Config, keys auth.Keys, store stores) (*Site, error) {
+	config, err := c.features(keys, store)
+	if err != nil {
+		return nil, err
+	}
+	var outbox *mail.Outbox
+	if c.Mail.set() {
+		if err := c.mailing(&config, store); err != nil {
+			return nil, err
+		}
+		config.Posted = func() { outbox.Notify() }
+	}
+	if c.Service != nil {
+		c.Service(&config)
+	}
+	service, err := auth.New(config)
+	if err != nil {
+		return nil, err
+	}
+	web := authhttp.Config{
+		Service: service, Keys: keys, Origin: c.Origin, Product: c.Product, Support: c.Mail.supportLink(),
+		TrustedProxies: c.TrustedProxies, Native: c.Native,
+		InsecureCookiesForLoopback: strings.HasPrefix(c.Origin, "http://"), Logger: c.Logger,
+	}
+	if c.HTTP != nil {
+		c.HTTP(&web)
+	}
+	handler, err := authhttp.New(web)
+	if c.Mail.set() {
+		var outboxErr error
+		outbox, outboxErr = c.outbox(config, web)
+		err = errors.Join(err, outboxErr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Site{Handler: handler, Service: service, Outbox: outbox}, nil
+}
+
+// features makes what a sign-in with a password takes.
+func (c Config) features(keys auth.Keys, store stores) (auth.Config, error) {
 	c.Passwords.ContextWords = append(contextWords(c.Origin, c.Product), c.Passwords.ContextWords...)
 	c.Passwords.Logger = cmp.Or(c.Passwords.Logger, c.Logger)
 	c.Sessions.Logger = cmp.Or(c.Sessions.Logger, c.Logger)
@@ -136,35 +206,16 @@ func assemble(c Config, keys auth.Keys, store *sqlstore.Store) (*Site, error) {
 	sessions, sessionErr := session.New(c.Sessions)
 	devices, deviceErr := session.NewDevices(session.DevicesConfig{Keys: keys})
 	if err := errors.Join(passwordErr, sessionErr, deviceErr); err != nil {
-		return nil, err
+		return auth.Config{}, err
 	}
 	trusted, err := session.NewTrustedDevices(session.TrustedDevicesConfig{Devices: devices, Store: store})
 	if err != nil {
-		return nil, err
+		return auth.Config{}, err
 	}
-	config := auth.Config{
+	return auth.Config{
 		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store, Counters: store,
 		Passwords: hasher, Sessions: sessions, Devices: devices, TrustedDevices: trusted, Logger: c.Logger,
-	}
-	if c.Service != nil {
-		c.Service(&config)
-	}
-	service, err := auth.New(config)
-	if err != nil {
-		return nil, err
-	}
-	web := authhttp.Config{
-		Service: service, Keys: keys, Origin: c.Origin, Product: c.Product, TrustedProxies: c.TrustedProxies, Native: c.Native,
-		InsecureCookiesForLoopback: strings.HasPrefix(c.Origin, "http://"), Logger: c.Logger,
-	}
-	if c.HTTP != nil {
-		c.HTTP(&web)
-	}
-	handler, err := authhttp.New(web)
-	if err != nil {
-		return nil, err
-	}
-	return &Site{Handler: handler, Service: service, Store: store}, nil
+	}, nil
 }
 
 // contextWords are what a stranger would try first: the product and the host, if they can be part of a
@@ -177,8 +228,18 @@ func contextWords(origin, product string) []string {
 	return slices.DeleteFunc(words, func(w string) bool { return !password.UsableContextWord(w) })
 }
 
-// Run sweeps what expired until ctx is done, and returns ctx's error. The host calls it in a goroutine of its own.
-func (s *Site) Run(ctx context.Context) error { return s.Service.Run(ctx) }
+// Run sweeps what expired and sends mails until ctx is done. It returns ctx's error once both have stopped; a mail
+// that is being sent then is sent first, which takes a minute at most. The host calls it in a goroutine of its own.
+func (s *Site) Run(ctx context.Context) error {
+	if s.Outbox == nil {
+		return s.Service.Run(ctx)
+	}
+	var sending sync.WaitGroup
+	sending.Go(func() { _ = s.Outbox.Run(ctx) }) // its error is ctx's too
+	err := s.Service.Run(ctx)
+	sending.Wait()
+	return err
+}
 
-// Close closes the database.
+// Close closes the database. The host ends Run before, and waits for it.
 func (s *Site) Close() error { return s.Store.Close() }

@@ -100,14 +100,19 @@ func curlCaller(t *testing.T, s site) caller {
 	}
 }
 
-// enter signs in and returns the last answer.
-func (call caller) enter(t *testing.T, who person, keep bool) answer {
+// enter signs in, with the code from the mail if one is asked for, and returns the last answer.
+func (call caller) enter(t *testing.T, s site, who person, keep bool) answer {
 	t.Helper()
 	a := call("POST", "/auth/flow", fields{"goal": "sign-in", "identifier": who.address, "keep": keep, "return_to": "/inbox"})
 	require.Equal(t, 200, a.status, a.body)
 	require.Equal(t, "first-factor", a.text("need"))
 	require.Equal(t, who.address, a.text("address"))
-	return call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "password", "password": who.password})
+	a = call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "password", "password": who.password})
+	if a.text("need") != "verification" {
+		return a
+	}
+	require.Equal(t, 200, a.status, a.body)
+	return call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "mail-code", "code": s.mails.code(t, who.address)})
 }
 
 // TestTheStoryOverJSON is the story of the pages for a program, told by net/http and by curl.
@@ -122,9 +127,9 @@ func TestTheStoryOverJSON(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := startSite(t)
 			first, second := c.open(t, s), c.open(t, s)
-			signInOverJSON(t, first)
-			sessionsOverJSON(t, first, second)
-			changeOverJSON(t, first, second)
+			signInOverJSON(t, s, first)
+			sessionsOverJSON(t, s, first, second)
+			changeOverJSON(t, s, first, second)
 
 			require.Equal(t, 200, first("POST", "/auth/sign-out", fields{}).status)
 			require.Equal(t, "session-required", first("GET", "/auth/session", nil).code())
@@ -134,7 +139,7 @@ func TestTheStoryOverJSON(t *testing.T) {
 	}
 }
 
-func signInOverJSON(t *testing.T, call caller) {
+func signInOverJSON(t *testing.T, s site, call caller) {
 	t.Helper()
 	a := call("GET", "/secret", nil)
 	require.Equal(t, 401, a.status)
@@ -155,6 +160,13 @@ func signInOverJSON(t *testing.T, call caller) {
 	require.Equal(t, a.text("flow"), looked.text("flow"), "a look changes nothing")
 	a = call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "password", "password": ada.password})
 	require.Equal(t, 200, a.status, a.body)
+	require.Equal(t, "verification", a.text("need"), "this device is not trusted")
+	require.NotContains(t, a.body, "session")
+	require.Equal(t, 401, call("GET", "/secret", nil).status, "half a sign-in is none")
+	a = call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "mail-code", "code": "00000000"})
+	require.Equal(t, "wrong-code", a.code())
+	a = call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "mail-code", "code": s.mails.code(t, ada.address)})
+	require.Equal(t, 200, a.status, a.body)
 	require.Equal(t, "granted", a.text("outcome"))
 	session := a.body["session"].(fields)
 	require.Equal(t, true, session["keep"])
@@ -168,9 +180,9 @@ func signInOverJSON(t *testing.T, call caller) {
 	require.Equal(t, ada.address, account["address"])
 }
 
-func sessionsOverJSON(t *testing.T, first, second caller) {
+func sessionsOverJSON(t *testing.T, s site, first, second caller) {
 	t.Helper()
-	require.Equal(t, 200, second.enter(t, ada, false).status)
+	require.Equal(t, 200, second.enter(t, s, ada, false).status)
 	list := first("GET", "/auth/sessions", nil).body["sessions"].([]any)
 	require.Len(t, list, 2)
 	var other fields
@@ -190,21 +202,21 @@ func sessionsOverJSON(t *testing.T, first, second caller) {
 	require.Equal(t, "session-required", second("GET", "/auth/session", nil).code())
 	require.Equal(t, "not-found", first("POST", "/auth/sessions/end", fields{"id": other["id"]}).code())
 
-	require.Equal(t, 200, second.enter(t, grace, false).status)
+	require.Equal(t, 200, second.enter(t, s, grace, false).status)
 	mine := second("GET", "/auth/session", nil).body["session"].(fields)["id"]
 	require.Equal(t, "not-found", first("POST", "/auth/sessions/end", fields{"id": mine}).code(), "of another account")
 	require.Equal(t, 200, second("GET", "/auth/session", nil).status)
 
-	require.Equal(t, 200, second.enter(t, ada, false).status)
+	require.Equal(t, 200, second.enter(t, s, ada, false).status)
 	require.Equal(t, 200, first("POST", "/auth/sessions/end", fields{"others": true}).status)
 	require.Equal(t, "session-required", second("GET", "/auth/session", nil).code())
 	require.Equal(t, 200, first("GET", "/auth/session", nil).status)
 }
 
-func changeOverJSON(t *testing.T, first, second caller) {
+func changeOverJSON(t *testing.T, s site, first, second caller) {
 	t.Helper()
 	changed := person{ada.address, "violet ladder umbrella thirty"}
-	require.Equal(t, 200, second.enter(t, ada, false).status)
+	require.Equal(t, 200, second.enter(t, s, ada, false).status)
 	a := first("POST", "/auth/flow", fields{"goal": "enrolment", "enrol": "password"})
 	require.Equal(t, 200, a.status, a.body)
 	step := func(action string, more fields) answer {
@@ -226,8 +238,8 @@ func changeOverJSON(t *testing.T, first, second caller) {
 	a = step("new-password", fields{"new_password": changed.password, "end_others": true})
 	require.Equal(t, "granted", a.text("outcome"), a.body)
 	require.Equal(t, "session-required", second("GET", "/auth/session", nil).code())
-	require.Equal(t, "bad-credentials", second.enter(t, ada, false).code())
-	require.Equal(t, 200, second.enter(t, changed, false).status)
+	require.Equal(t, "bad-credentials", second.enter(t, s, ada, false).code())
+	require.Equal(t, 200, second.enter(t, s, changed, false).status)
 	require.Equal(t, 200, first("GET", "/auth/session", nil).status, "who changed it stays signed in")
 }
 

@@ -25,6 +25,7 @@ type browser struct {
 	t     *testing.T
 	ctx   context.Context
 	site  string
+	mails *mailbox
 	texts map[string]string // of the language that it asks for
 	shots string            // the folder for pictures; empty for none
 
@@ -37,7 +38,7 @@ func openBrowser(t *testing.T, s site, language string) *browser {
 	t.Helper()
 	root, err := chromium(t, language)
 	require.NoError(t, err)
-	b := &browser{t: t, ctx: root, site: s.url, texts: texts(t, language), shots: shotsFolder(t, language)}
+	b := &browser{t: t, ctx: root, site: s.url, mails: s.mails, texts: texts(t, language), shots: shotsFolder(t, language)}
 	return b.another()
 }
 
@@ -96,7 +97,7 @@ func (b *browser) another() *browser { return b.open(chromedp.WithNewBrowserCont
 func (b *browser) open(options ...chromedp.ContextOption) *browser {
 	ctx, cancel := chromedp.NewContext(b.ctx, options...)
 	b.t.Cleanup(cancel)
-	other := &browser{t: b.t, ctx: ctx, site: b.site, texts: b.texts, shots: b.shots}
+	other := &browser{t: b.t, ctx: ctx, site: b.site, mails: b.mails, texts: b.texts, shots: b.shots}
 	other.prepare()
 	return other
 }
@@ -252,6 +253,9 @@ func (b *browser) look(name string) {
 	require.Empty(b.t, wide, "%s is wider than 320 px", name)
 	for _, screen := range screens {
 		b.do(chromedp.EmulateViewport(screen.width, screen.height, screen.options...))
+		if b.shots != "" && b.count("iframe") > 0 {
+			time.Sleep(300 * time.Millisecond) // a frame that shares nothing with its page is laid out on its own
+		}
 		for _, scheme := range []string{"light", "dark"} {
 			if b.shots != "" {
 				b.picture(name+"-"+screen.name, scheme)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
 
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/flow"
@@ -18,7 +19,7 @@ var demo = []auth.NewAccount{
 }
 
 func init() {
-	prepare = func(ctx context.Context, site *standard.Site) {
+	prepare = func(ctx context.Context, site *standard.Site, mux *http.ServeMux) {
 		fmt.Println("Sign in with one of these:")
 		for _, account := range demo {
 			_, err := site.Service.CreateAccount(ctx, account)
@@ -27,5 +28,22 @@ func init() {
 			}
 			fmt.Printf("  %-18s %s\n", account.Identifier, account.Password.Reveal())
 		}
+		if *invite != "" {
+			welcome(ctx, site)
+		}
+		mux.Handle("GET /{$}", site.Require(frontPage(site)))
+		if !server.set() {
+			mux.HandleFunc("GET /outbox", outboxPage)
+		}
+	}
+}
+
+// welcome invites somebody. Whoever was invited before, and did not come, is sent a new link at every start.
+func welcome(ctx context.Context, site *standard.Site) {
+	switch _, err := site.Service.Invite(ctx, auth.NewAccount{Identifier: *invite}); {
+	case err == nil:
+		fmt.Printf("Or begin as %s, who is invited: the link is in the mail.\n", *invite)
+	case !errors.Is(err, flow.Deny(flow.AddressTaken)):
+		log.Fatal(err)
 	}
 }

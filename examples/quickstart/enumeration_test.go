@@ -39,14 +39,24 @@ func openCrowd(t *testing.T, n int) site {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
 	origin := "http://localhost:" + port
-	assembled, err := standard.Open(t.Context(), standard.Config{
+	config := standard.Config{
 		Origin: origin, Product: "Quickstart", Driver: "sqlite", Database: filepath.Join(t.TempDir(), "site.db"),
 		Service: func(c *auth.Config) {
 			c.Throttle.PrefixCap, c.Throttle.BeginCap = 10_000, 10_000
 		},
-	})
+	}
+	configure(&config)
+	config.Logger = nil
+	assembled, err := standard.Open(t.Context(), config)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, assembled.Close()) })
+	running, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- assembled.Run(running) }()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+		require.NoError(t, assembled.Close())
+	})
 	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: assembled}}
 	server.Start()
 	t.Cleanup(server.Close)
@@ -61,7 +71,7 @@ func openCrowd(t *testing.T, n int) site {
 			}
 		}
 	}
-	return site{origin}
+	return site{url: origin}
 }
 
 // TestStrangersSeeNoDifference compares everything of every answer, up to and beyond the throttle.

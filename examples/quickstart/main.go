@@ -13,22 +13,20 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-var prepare = func(context.Context, *standard.Site) {} // demo.go makes accounts to try
+var configure = func(*standard.Config) {}                              // flags.go turns features on, and mail
+var prepare = func(context.Context, *standard.Site, *http.ServeMux) {} // demo.go makes accounts to try
 
 func main() {
 	addr := flag.String("addr", "localhost:8080", "listen on this address")
 	data := flag.String("data", "quickstart.db", "keep accounts and sessions in this file")
-	native := flag.Bool("native", false, "serve apps too, with bearer tokens instead of cookies")
 	flag.Parse()
 	ctx := context.Background()
-	site, err := standard.Open(ctx, standard.Config{
-		Origin: "http://" + *addr, Product: "Quickstart", Driver: "sqlite", Database: *data, Native: *native,
-	})
+	config := standard.Config{Origin: "http://" + *addr, Product: "Quickstart", Driver: "sqlite", Database: *data}
+	configure(&config)
+	site, err := standard.Open(ctx, config)
 	if err != nil {
 		log.Fatal(err)
 	}
-	prepare(ctx, site)
-	go site.Run(ctx)
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", site)
 	mux.Handle("/.well-known/", site)
@@ -36,5 +34,7 @@ func main() {
 		session, _ := authhttp.SessionFrom(r.Context())
 		w.Write([]byte("Only you see this. You are " + session.Account + "; see /auth/account."))
 	})))
+	prepare(ctx, site, mux)
+	go site.Run(ctx)
 	log.Fatal((&http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe())
 }

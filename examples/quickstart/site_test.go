@@ -50,7 +50,10 @@ func TestMain(m *testing.M) {
 }
 
 // site is a running quickstart.
-type site struct{ url string }
+type site struct {
+	url   string
+	mails *mailbox
+}
 
 // startSite runs the program on a free port of this machine with a database of its own, until the test ends.
 func startSite(t *testing.T, flags ...string) site {
@@ -78,7 +81,7 @@ func startSite(t *testing.T, flags ...string) site {
 		}
 		return conn.Close() == nil
 	}, 30*time.Second, 20*time.Millisecond, "the program does not listen")
-	return site{"http://" + addr}
+	return site{url: "http://" + addr, mails: outboxOf("http://" + addr)}
 }
 
 func freeAddress(t *testing.T) string {

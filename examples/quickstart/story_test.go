@@ -46,6 +46,16 @@ func TestSignInInABrowser(t *testing.T) {
 			b.look("password-error")
 
 			b.prove(ada.password)
+			require.Equal(t, b.texts["need.verification.title"], b.text("h1"))
+			require.Equal(t, "one-time-code", b.attribute(`input[name="code"]`, "autocomplete"))
+			require.Nil(t, b.cookie("cardea-session"))
+			b.look("code")
+			b.write("code", "0000 0000")
+			b.press("form.primary button")
+			require.Equal(t, b.texts["reason.wrong-code"], b.text(".field.wrong .error"))
+			b.look("code-error")
+
+			b.verify(ada)
 			require.Equal(t, secretPage, b.path())
 			require.Contains(t, b.text("body"), "Only you see this.")
 			require.True(t, b.cookie("cardea-session").Session, "without 'keep me signed in' the cookie ends with the browser")
@@ -98,6 +108,7 @@ func TestNotYou(t *testing.T) {
 			require.Zero(t, b.count(".error"))
 			b.identify(ada.address, false)
 			b.prove(ada.password)
+			b.verify(ada)
 			require.Equal(t, secretPage, b.path(), "the page that was asked for is still known")
 		})
 	}
@@ -167,7 +178,7 @@ func TestChangeOfPasswordInABrowser(t *testing.T) {
 			second.signIn(ada, true)
 
 			b.visit("/auth/account")
-			b.press(".bar a.button")
+			b.press(`.bar a[href="/auth/password"]`)
 			require.Equal(t, "/auth/password", b.path())
 			require.Equal(t, b.texts["need.fresh-password.title"], b.text("h1"))
 			require.Equal(t, "new-password", b.attribute(`input[name="new_password"]`, "autocomplete"))
@@ -195,6 +206,7 @@ func TestChangeOfPasswordInABrowser(t *testing.T) {
 			second.prove(ada.password)
 			second.wrongPassword()
 			second.prove(changed)
+			second.verify(ada)
 			require.Equal(t, secretPage, second.path())
 		})
 	}
@@ -253,6 +265,7 @@ func TestAFormThatWasOpenForTooLong(t *testing.T) {
 			b.press(".links a")
 			b.identify(ada.address, false)
 			b.prove(ada.password)
+			b.verify(ada)
 			require.Contains(t, b.text("body"), "Only you see this.")
 		})
 	}
@@ -283,6 +296,7 @@ func TestAnOldTab(t *testing.T) {
 			b.press(".links a")
 			b.identify(ada.address, false)
 			b.prove(ada.password)
+			b.verify(ada)
 			require.NotNil(t, b.cookie("cardea-session"))
 		})
 	}
@@ -333,11 +347,20 @@ func (b *browser) prove(password string) {
 	b.press("form.primary button")
 }
 
+// verify types the code from the mail, which a device that is not trusted is asked for.
+func (b *browser) verify(who person) {
+	b.t.Helper()
+	require.Equal(b.t, b.texts["need.verification.title"], b.text("h1"))
+	b.write("code", b.mails.code(b.t, who.address))
+	b.press("form.primary button")
+}
+
 func (b *browser) signIn(who person, keep bool) {
 	b.t.Helper()
 	b.visit(secretPage)
 	b.identify(who.address, keep)
 	b.prove(who.password)
+	b.verify(who)
 	require.Equal(b.t, secretPage, b.path())
 }
 

@@ -99,5 +99,5 @@ func TestTheReadmesCommands(t *testing.T) {
 	require.GreaterOrEqual(t, strings.Count(script, "curl "), 2)
 	var got fields
 	require.NoError(t, json.Unmarshal([]byte(shell(t, s, t.TempDir(), script)), &got))
-	require.Equal(t, "granted", got["outcome"])
+	require.Equal(t, "verification", got["need"], "the password is right, and the device is not trusted")
 }
