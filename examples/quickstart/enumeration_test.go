@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +21,7 @@ import (
 // A stranger must not learn who has an account: not from what is answered, and not from how long it takes.
 
 // kinds are who may stand behind an address. The addresses are equally long, so that no length differs either.
-var kinds = []string{"known", "other", "ended"} // has an account; has none; has one that is closed
+var kinds = []string{"known", "other", "ended", "guest"} // has an account; has none; has one that is closed; is invited
 
 func addressOf(kind string, n int) string { return fmt.Sprintf("%s%03d@example.com", kind, n) }
 
@@ -46,7 +41,7 @@ func openCrowd(t *testing.T, n int) site {
 		},
 	}
 	configure(&config)
-	config.Logger = nil
+	config.Logger, config.SignUp = nil, true
 	assembled, err := standard.Open(t.Context(), config)
 	require.NoError(t, err)
 	running, stop := context.WithCancel(context.Background())
@@ -70,6 +65,8 @@ func openCrowd(t *testing.T, n int) site {
 				require.NoError(t, assembled.Service.DisableAccount(context.Background(), account.ID))
 			}
 		}
+		_, err := assembled.Service.Invite(t.Context(), auth.NewAccount{Identifier: addressOf("guest", i), Name: "Somebody", Language: "de"})
+		require.NoError(t, err)
 	}
 	return site{url: origin}
 }
@@ -100,106 +97,6 @@ func TestStrangersSeeNoDifference(t *testing.T) {
 	}
 }
 
-// walkJSON signs in with wrong passwords over the API and returns what every answer was.
-func walkJSON(t *testing.T, s site, address string, tries int) []string {
-	t.Helper()
-	client := newClient(t)
-	post := func(body string) (string, fields) {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/auth/flow", strings.NewReader(body))
-		require.NoError(t, err)
-		r.Header.Set("Content-Type", "application/json")
-		w, err := client.Do(r)
-		require.NoError(t, err)
-		defer w.Body.Close()
-		seen, text := describe(t, w, address)
-		answered := fields{}
-		require.NoError(t, json.Unmarshal([]byte(text), &answered))
-		return seen, answered
-	}
-	seen, a := post(`{"goal":"sign-in","identifier":"` + address + `"}`)
-	all := []string{seen}
-	for range tries {
-		seen, a = post(fmt.Sprintf(`{"flow":%q,"action":"password","password":"not the password"}`, a["flow"]))
-		all = append(all, seen)
-	}
-	return all
-}
-
-var hiddenField = regexp.MustCompile(`name="(form_token|flow)" value="([^"]*)"`)
-
-// walkPages does the same with the pages, as a browser would.
-func walkPages(t *testing.T, s site, address string, tries int) []string {
-	t.Helper()
-	client, all := newClient(t), []string{}
-	send := func(method, path string, form url.Values) (string, *http.Response) {
-		r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(form.Encode()))
-		require.NoError(t, err)
-		r.Header.Set("Accept", "text/html")
-		if method == "POST" {
-			r.Header.Set("Origin", s.url)
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-		w, err := client.Do(r)
-		require.NoError(t, err)
-		defer w.Body.Close()
-		seen, text := describe(t, w, address)
-		all = append(all, seen)
-		return text, w
-	}
-	submit := func(page, path string, form url.Values) string {
-		for _, field := range hiddenField.FindAllStringSubmatch(page, 2) {
-			form.Set(field[1], field[2])
-		}
-		text, w := send("POST", path, form)
-		if next := w.Header.Get("Location"); next != "" {
-			text, _ = send("GET", next, nil)
-			return next + "\n" + text
-		}
-		return path + "\n" + text
-	}
-	page, _ := send("GET", "/auth/sign-in", nil)
-	page = submit(page, "/auth/sign-in", url.Values{"identifier": {address}})
-	for range tries {
-		path, text, _ := strings.Cut(page, "\n")
-		page = submit(text, path, url.Values{"action": {"password"}, "password": {"not the password"}})
-	}
-	return all
-}
-
-// varying is what differs from one answer to the next, whoever is asked about.
-var varying = []struct {
-	pattern *regexp.Regexp
-	mask    string
-}{
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
-	{regexp.MustCompile(`(cardea-flow=)[\w-]{43}`), "${1}BROWSER"},
-	{regexp.MustCompile(`[\w-]{22}\.[\w-]{43}`), "HANDLE"},
-	{regexp.MustCompile(`k1\.[\w-]{59}`), "TOKEN"},
-	{regexp.MustCompile(`("flow_id":"|/auth/flow/)[\w-]{22}`), "${1}FLOW"},
-	{regexp.MustCompile(`\b(2[5-9]|30|5[5-9]|60) (seconds)`), "WAIT $2"}, // what is left of 30 and of 60
-	{regexp.MustCompile(`(Retry-After: )(2[5-9]|30|5[5-9]|60)\b`), "${1}WAIT"},
-}
-
-// describe writes down everything of an answer, with what always varies masked.
-func describe(t *testing.T, w *http.Response, address string) (seen, text string) {
-	t.Helper()
-	body, err := io.ReadAll(io.LimitReader(w.Body, 1<<20))
-	require.NoError(t, err)
-	w.Header.Del("Date")
-	if w.Header.Get("Content-Type") == "application/json" {
-		w.Header.Del("Content-Length") // fractions of a second are written without zeros at their end
-	}
-	var all bytes.Buffer
-	fmt.Fprintln(&all, w.Status)
-	require.NoError(t, w.Header.Write(&all)) // in the order of the names
-	fmt.Fprintf(&all, "\n%s", body)
-	seen = strings.ReplaceAll(all.String(), address, "ADDRESS")
-	for _, v := range varying {
-		seen = v.pattern.ReplaceAllString(seen, v.mask)
-	}
-	return seen, string(body)
-}
-
 // TestStrangersMeasureNoDifference tries wrong passwords in turns and compares the medians of how long the
 // answers took. The margin is wide, since test machines are busy; the figures are in the log.
 func TestStrangersMeasureNoDifference(t *testing.T) {
@@ -211,15 +108,48 @@ func TestStrangersMeasureNoDifference(t *testing.T) {
 	client := newClient(t)
 	client.Transport = nil // connections are kept, so that their set-up is not measured
 	call := httpCaller(t, s, client)
+	compareTimes(t, rounds, func(kind string, i int) time.Duration {
+		a := call("POST", "/auth/flow", fields{"goal": "sign-in", "identifier": addressOf(kind, i/perAccount)})
+		start := time.Now()
+		a = call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "password", "password": "not the password"})
+		took := time.Since(start)
+		require.Equal(t, "bad-credentials", a.code())
+		return took
+	})
+}
+
+// TestStrangersMeasureNoDifferenceInTheMailbox asks for new passwords and for accounts, in turns. A mail is written
+// for some addresses and none for others, but not while anybody waits.
+func TestStrangersMeasureNoDifferenceInTheMailbox(t *testing.T) {
+	if testing.Short() {
+		t.Skip("this takes seconds, and -short was asked for")
+	}
+	const rounds, perAddress = 120, 4 // a sixth mail to one address would have to wait
+	for _, goal := range []string{"recovery", "sign-up"} {
+		t.Run(goal, func(t *testing.T) {
+			s := openCrowd(t, rounds/perAddress)
+			client := newClient(t)
+			client.Transport = nil
+			call := httpCaller(t, s, client)
+			compareTimes(t, rounds, func(kind string, i int) time.Duration {
+				start := time.Now()
+				a := call("POST", "/auth/flow", fields{"goal": goal, "identifier": addressOf(kind, i/perAddress)})
+				took := time.Since(start)
+				require.Equal(t, "address", a.text("need"), a.body)
+				return took
+			})
+		})
+	}
+}
+
+// compareTimes has every kind of address tried in turns, and compares the medians of how long that took.
+func compareTimes(t *testing.T, rounds int, try func(kind string, round int) time.Duration) {
+	t.Helper()
 	took := map[string][]time.Duration{}
 	for i := range rounds {
 		for turn := range kinds {
 			kind := kinds[(turn+i)%len(kinds)] // nobody is always first
-			a := call("POST", "/auth/flow", fields{"goal": "sign-in", "identifier": addressOf(kind, i/perAccount)})
-			start := time.Now()
-			a = call("POST", "/auth/flow", fields{"flow": a.text("flow"), "action": "password", "password": "not the password"})
-			took[kind] = append(took[kind], time.Since(start))
-			require.Equal(t, "bad-credentials", a.code())
+			took[kind] = append(took[kind], try(kind, i))
 		}
 	}
 	middle := map[string]time.Duration{}
@@ -233,5 +163,29 @@ func TestStrangersMeasureNoDifference(t *testing.T) {
 		t.Logf("%s : known = %.3f", kind, ratio)
 		require.Greater(t, ratio, 0.67)
 		require.Less(t, ratio, 1.5)
+	}
+}
+
+// TestStrangersSeeNoDifferenceInTheMailbox compares everything of every answer to who asks for a new password, or
+// for an account, until no more mails are sent.
+func TestStrangersSeeNoDifferenceInTheMailbox(t *testing.T) {
+	for _, goal := range []string{"recovery", "sign-up"} {
+		for name, walk := range map[string]func(*testing.T, site, string, string) []string{"JSON": askJSON, "pages": askPages} {
+			t.Run(goal+"/"+name, func(t *testing.T) {
+				s := openCrowd(t, 1)
+				var want []string
+				for _, kind := range kinds {
+					var seen []string
+					for range 7 {
+						seen = append(seen, walk(t, s, goal, addressOf(kind, 0))...)
+					}
+					if want == nil {
+						want = seen
+					}
+					require.Equal(t, want, seen, kind)
+				}
+				require.Contains(t, strings.Join(want, "\n"), "WAIT minutes", "the walk went as far as the limit of mails")
+			})
+		}
 	}
 }
