@@ -2,8 +2,10 @@ package authhttp_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -204,4 +206,20 @@ func requireClean(t *testing.T, got map[string]any, allowed []string) {
 			require.True(t, utf8.ValidString(text) && !strings.ContainsAny(text, "\x00\uFFFD"))
 		}
 	}
+}
+
+// TestRequestsHaveNoSecretQuestions: nothing that a person is asked for, and nothing that a request can carry, is a
+// hint or the answer to a question that others know the answer of too (ASVS 6.4.2).
+func TestRequestsHaveNoSecretQuestions(t *testing.T) {
+	asked := map[string]bool{}
+	for _, v := range machineViews() {
+		for _, a := range v.Actions {
+			for _, in := range a.Inputs {
+				asked[in.Name] = true
+			}
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"identifier", "password", "new_password", "code", "credential", "connection", "keep", "trust", "end_others",
+	}, slices.Collect(maps.Keys(asked)), "whatever is new here must be something that one knows alone, or has")
 }
