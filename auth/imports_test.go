@@ -26,6 +26,7 @@ var layers = []struct {
 	{[]string{"auth"}, []string{"auth/flow"}, "nouns, ports and the shell that runs the machine"},
 	{[]string{"mfa", "password", "reset", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
 	{[]string{"mfa/totp"}, []string{"auth", "auth/flow", "mfa"}, "apart from mfa, so that only who wants authenticator apps links what computes and draws them"},
+	{[]string{"mfa/webauthn"}, []string{"auth", "auth/flow", "mfa"}, "apart from mfa, so that only who wants passkeys links what reads them"},
 	{[]string{"password/breach"}, []string{"auth"}, "it fits a field of password's Config by its signature; apart from password, so that only who asks a service links an HTTP client"},
 	{[]string{"password/weak"}, []string{"password"}, "hashes that only hosts with such a past link, by name"},
 	{[]string{"auth/store/internal/bucket"}, []string{"auth"}, "the rule of a counter, which every store applies in its own way"},
@@ -54,10 +55,13 @@ var brokenHashes = map[string][]string{
 
 // ofOne are modules that one package may use and no other.
 var ofOne = map[string]string{
-	"github.com/boombuler/barcode":     "mfa/totp", // the modules of a QR code
-	"github.com/boombuler/barcode/qr":  "mfa/totp",
-	"github.com/pquerna/otp":           "mfa/totp",  // the hashes of RFC 6238, of which SHA-1 in an HMAC is still sound
-	"github.com/wneessen/go-mail/smtp": "auth/mail", // its SMTP client only; messages are composed with the standard library
+	"github.com/boombuler/barcode":                          "mfa/totp", // the modules of a QR code
+	"github.com/boombuler/barcode/qr":                       "mfa/totp",
+	"github.com/pquerna/otp":                                "mfa/totp",     // the hashes of RFC 6238, of which SHA-1 in an HMAC is still sound
+	"github.com/go-webauthn/webauthn/protocol":              "mfa/webauthn", // the ceremonies' structures and signatures
+	"github.com/go-webauthn/webauthn/protocol/webauthncbor": "mfa/webauthn",
+	"github.com/go-webauthn/webauthn/protocol/webauthncose": "mfa/webauthn",
+	"github.com/wneessen/go-mail/smtp":                      "auth/mail", // its SMTP client only; messages are composed with the standard library
 }
 
 type listed struct {

@@ -134,6 +134,9 @@ func (d DerivedKeys) GoString() string { return d.String() }
 // Current returns the name of the key that makes new things, empty if there is none.
 func (d DerivedKeys) Current() string { return d.current }
 
+// Oldest returns the name of the key that was there first. What must not change when keys rotate is made with it.
+func (d DerivedKeys) Oldest() string { return d.oldest }
+
 // MAC returns the HMAC-SHA-256 of parts under the named key; ok is false if there is no such key. Each part
 // is preceded by its length, so that no two lists of parts give the same input.
 func (d DerivedKeys) MAC(key string, parts ...string) (sum [32]byte, ok bool) {
