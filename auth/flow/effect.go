@@ -94,9 +94,10 @@ const (
 	ChangeAddress                        // give the account its Candidate, raise the security epoch
 	UndoAddress                          // give it the former address back, raise both epochs and lock
 	ReopenAccount                        // make a locked account active, raise both epochs
+	RemoveFactor                         // remove the target's factor, raise the security epoch
 )
 
-var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account", "change-address", "undo-address", "reopen-account"}
+var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account", "change-address", "undo-address", "reopen-account", "remove-factor"}
 
 // String returns the change's stable code.
 func (c Change) String() string { return nameOf(changeNames[:], uint8(c)) }
@@ -139,9 +140,10 @@ const (
 	AddressUndone
 	DeviceTrusted
 	Reopened
+	FactorRemoved
 )
 
-var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out", "address-changed", "address-undone", "device-trusted", "reopened"}
+var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out", "address-changed", "address-undone", "device-trusted", "reopened", "factor-removed"}
 
 // String returns the notice's stable code.
 func (n Notice) String() string { return nameOf(noticeNames[:], uint8(n)) }

@@ -52,6 +52,9 @@ type (
 		EndOthers bool
 	}
 
+	// Remove says that the factor is to go.
+	Remove struct{ EndOthers bool }
+
 	// Move names the address that the account is to have, normalised, shown as it was typed.
 	Move struct {
 		Identifier string
@@ -146,6 +149,7 @@ func (Depart) event()           {}
 func (Return) event()           {}
 func (NewPassword) event()      {}
 func (Enrol) event()            {}
+func (Remove) event()           {}
 func (Move) event()             {}
 func (Accept) event()           {}
 func (Restart) event()          {}

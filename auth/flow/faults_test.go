@@ -99,6 +99,7 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
+		underPolicy("lets the last factor go that the rules demand", Enrolment, func(p *Policy, _ Flow) { p.Rules.SecondFactor = Never }),
 		underPolicy("reopens without an approver", Recovery, func(p *Policy, _ Flow) { p.Rules.Approver = true }),
 		onStep("gives passwords to accounts that have none", Recovery, func(f *Flow, e Event) Event {
 			if found, ok := e.(SubjectFound); ok {

@@ -46,6 +46,7 @@
 //	providing    Enrol             working
 //	providing    Move              working
 //	providing    NewPassword       working
+//	providing    Remove            working
 //	providing    Restart           identifying
 //	providing    Resume            providing closed
 //	providing    Return            working
@@ -163,7 +164,7 @@ func stand(p Policy, f Flow, now time.Time) (Phase, Need) {
 	switch need {
 	case Identification:
 		return Identifying, need
-	case PasswordChange, NewFactor, NewAddress, ExternalIdentity, Acceptance:
+	case PasswordChange, NewFactor, Removal, NewAddress, ExternalIdentity, Acceptance:
 		return Providing, need
 	}
 	return Proving, need

@@ -356,6 +356,22 @@ func mayChangeInSignIn(w world, f Flow, c Commit) error {
 	return nil
 }
 
+// mayChangeFactors is what adding and removing a second factor demands beside the proofs.
+func mayChangeFactors(w world, f Flow, c Commit) error {
+	t := f.Target
+	switch {
+	case (c.Change == RemoveFactor) != (f.Goal == Enrolment && t.Remove != ""):
+		return fmt.Errorf("the target %+v commits %s", t, c.Change)
+	case c.Change == RemoveFactor && (t.Enrol == RecoveryCode || t.Last && w.policy.Rules.SecondFactor == Always):
+		return errors.New("the last factor is gone, and the rules demand one")
+	case c.Change == StoreFactor && c.Method == RecoveryCode && f.Subject.Enrolled&MethodsOf(TOTP, Passkey, HostFactor) == 0:
+		return errors.New("recovery codes are the only factor")
+	case (c.Change == StoreFactor || c.Change == RemoveFactor) && c.Method != t.Enrol:
+		return fmt.Errorf("the target %+v changes %s", t, c.Method)
+	}
+	return nil
+}
+
 func mayChangeBySession(w world, s state, f Flow, c Commit) error {
 	fresh := young(f.Proofs, w.policy.Limits.Fresh, s.now)
 	var all []Proof
@@ -363,6 +379,9 @@ func mayChangeBySession(w world, s state, f Flow, c Commit) error {
 		all = append(all, Proof{Method: m, Verified: f.Subject.VerifyingPasskey})
 	}
 	address := f.Goal == Enrolment && f.Target.Enrol == MailCode
+	if err := mayChangeFactors(w, f, c); err != nil {
+		return err
+	}
 	switch {
 	case address != (c.Change == ChangeAddress):
 		return fmt.Errorf("the enrolment of %s commits %s", f.Target.Enrol, c.Change)

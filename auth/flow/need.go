@@ -23,6 +23,7 @@ const (
 	FreshPassword         // the present password, before it is replaced
 	PasswordChange        // a new password
 	NewFactor             // a new second factor
+	Removal               // the word to remove a second factor
 	NewAddress            // the address to change to
 	ExternalIdentity      // the external identity to connect
 	Acceptance            // the handoff taken
@@ -32,7 +33,7 @@ const (
 
 var needNames = [...]string{
 	"none", "identification", "first-factor", "address", "consent", "judgement", "organisation", "second-factor", "verification",
-	"fresh-proof", "fresh-password", "new-password", "new-factor", "new-address", "external-identity", "acceptance", "completion", "impossible",
+	"fresh-proof", "fresh-password", "new-password", "new-factor", "removal", "new-address", "external-identity", "acceptance", "completion", "impossible",
 }
 
 // String returns the need's stable code.
@@ -77,6 +78,8 @@ func unmetSignIn(p Policy, f Flow, now time.Time) Need {
 		return DeviceCheck
 	case f.Subject.Compromised && proves(f.Proofs, Password):
 		return PasswordChange
+	case level < AAL2 && !enrolled && r.SecondFactor == Always && newFactors(r, f.Proofs) == 0:
+		return Impossible
 	case level < AAL2 && !enrolled && r.SecondFactor == Always:
 		return NewFactor // which trust does not spare: it stands in for a factor that is there
 	}
@@ -197,9 +200,26 @@ func unmetBySession(p Policy, f Flow, now time.Time) Need {
 	case f.changesAddress():
 		return unmetAddress(f)
 	case f.Goal == Enrolment:
-		return NewFactor
+		return unmetFactor(p.Rules, f)
 	}
 	return NoNeed
+}
+
+// unmetFactor keeps the account from losing the last factor that it must have, and from having recovery codes as
+// its only factor: they are a way out, and whoever has nothing else would use them up one by one.
+func unmetFactor(r Rules, f Flow) Need {
+	codes := f.Target.Enrol == RecoveryCode
+	switch {
+	case f.Target.Remove != "" && (codes || f.Target.Last && r.SecondFactor == Always):
+		return Impossible
+	case f.Target.Remove != "":
+		return Removal
+	case r.Unavailable.Has(f.Target.Enrol):
+		return Impossible
+	case codes && f.Subject.Enrolled.And(realFactors) == 0:
+		return Impossible
+	}
+	return NewFactor
 }
 
 // unmetAddress lets a new address count only once somebody has read what was mailed there.
@@ -238,7 +258,7 @@ func unmetTarget(p Policy, f Flow, t Target, now time.Time) Need {
 	if targetOptions(t, f, now) != 0 {
 		return FreshProof
 	}
-	if f.Goal == StepUp && t.Assurance == AAL2 && AssuranceOf(fresh) == AAL1 && top(f.Subject) < AAL2 && t.Methods&^f.Subject.Enrolled == 0 && newFactors(fresh) != 0 {
+	if f.Goal == StepUp && t.Assurance == AAL2 && AssuranceOf(fresh) == AAL1 && top(f.Subject) < AAL2 && t.Methods&^f.Subject.Enrolled == 0 && newFactors(p.Rules, fresh) != 0 {
 		return NewFactor // the account has none that could; enrolling one is a step of the step-up
 	}
 	return Impossible
@@ -246,8 +266,8 @@ func unmetTarget(p Policy, f Flow, t Target, now time.Time) Need {
 
 // newFactors returns the factors that would lift the proofs once enrolled. Recovery codes are a way out, not
 // the factor that a policy demands.
-func newFactors(proofs []Proof) Methods {
-	return raises(proofs, MethodsOf(TOTP, Passkey, HostFactor), false)
+func newFactors(r Rules, proofs []Proof) Methods {
+	return raises(proofs, realFactors&^r.Unavailable, false)
 }
 
 // targetOptions returns the enrolled methods that bring the proofs closer to the target.

@@ -18,7 +18,7 @@ const (
 	Recovery                   // a new password for someone who lost theirs
 	Activation                 // the first credential of an invited account
 	Linking                    // an external identity connected to the account
-	Enrolment                  // a password, a second factor or the address added or replaced
+	Enrolment                  // a password, a second factor or the address added or replaced, or a factor removed
 	Handoff                    // a session taken over by another site of the same host
 	Reversal                   // a change of address undone, from the old mailbox
 )
@@ -139,6 +139,7 @@ func (s Methods) String() string {
 
 var (
 	secondFactors = MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor)
+	realFactors   = MethodsOf(TOTP, Passkey, HostFactor) // those that one keeps, unlike a list of codes
 	firstFactors  = MethodsOf(Password, Passkey, Social, SSO)
 	trusting      = MethodsOf(MailCode, TOTP, HostFactor)                                  // those whose form offers to trust the device
 	enrollable    = MethodsOf(Password, MailCode, TOTP, RecoveryCode, Passkey, HostFactor) // MailCode is the mailbox: the account's address
@@ -211,6 +212,10 @@ type Target struct {
 	// Enrol is the method that an Enrolment adds or replaces: Password, a second factor, or MailCode, which is
 	// the address that codes are mailed to.
 	Enrol Method `json:"enrol,omitempty"`
+	// Remove is the factor, of the method Enrol, that an Enrolment removes instead.
+	Remove string `json:"remove,omitempty"`
+	// Last says that no other second factor would remain, recovery codes aside.
+	Last bool `json:"last,omitempty"`
 }
 
 // Choices are what the person ticked.

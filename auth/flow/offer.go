@@ -21,6 +21,7 @@ const (
 	returns
 	renews // gives a new password
 	enrols
+	removes
 	moves // names a new address
 	accepts
 	restarts
@@ -44,6 +45,8 @@ func (o offer) event() Event {
 		return NewPassword{}
 	case enrols:
 		return Enrol{Method: o.method}
+	case removes:
+		return Remove{}
 	case moves:
 		return Move{}
 	case accepts:
@@ -72,6 +75,8 @@ func offerOf(e Event) offer {
 		return offer{deed: renews}
 	case Enrol:
 		return offer{deed: enrols, method: e.Method}
+	case Remove:
+		return offer{deed: removes}
 	case Move:
 		return offer{deed: moves}
 	case Accept:
@@ -110,7 +115,9 @@ func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
 	case PasswordChange:
 		list = append(list, offer{deed: renews})
 	case NewFactor:
-		list = enrolOffers(list, f)
+		list = enrolOffers(list, p.Rules, f)
+	case Removal:
+		list = append(list, offer{deed: removes})
 	case NewAddress:
 		list = append(list, offer{deed: moves})
 	case ExternalIdentity:
@@ -191,8 +198,8 @@ func methodOffers(list []offer, m Method) []offer {
 	return append(list, offer{deed: submits, method: m})
 }
 
-func enrolOffers(list []offer, f Flow) []offer {
-	set := newFactors(f.Proofs)
+func enrolOffers(list []offer, r Rules, f Flow) []offer {
+	set := newFactors(r, f.Proofs)
 	if f.Goal == Enrolment {
 		set = MethodsOf(f.Target.Enrol)
 	}

@@ -45,6 +45,8 @@ type Rules struct {
 	Risk bool
 	// NoTrust offers nobody to trust a device, and counts no trust that was given before.
 	NoTrust bool
+	// Unavailable are the second factors that nothing here can enrol.
+	Unavailable Methods
 	// Approver says that there is somebody who can let a person recover an account that nothing else opens.
 	Approver bool
 }

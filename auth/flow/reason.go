@@ -30,6 +30,7 @@ const (
 	NoPassword                             // the account is signed in to without a password, and gets none by mail
 	NotApproved                            // nobody has let the person recover the account yet
 	PasswordRejected                       // the new password is not acceptable; the problem says why
+	FactorRequired                         // the account must have this factor; add another one first
 	AssuranceShort                         // the account has no factor that reaches what is asked for
 	TooManySessions                        // the account has as many sessions as it may; end one elsewhere
 	SessionRequired                        // sign in first
@@ -48,7 +49,7 @@ const (
 var reasonNames = [...]string{
 	"", "bad-credentials", "wrong-code", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
 	"not-connected", "wrong-person", "identity-taken", "provider-failed", "account-unavailable", "account-locked",
-	"sign-in-refused", "organisation-required", "no-password", "not-approved", "password-rejected", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
+	"sign-in-refused", "organisation-required", "no-password", "not-approved", "password-rejected", "factor-required", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
 	"cookie-required", "native-not-offered", "mixed-transport", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",
 }
 

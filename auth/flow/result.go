@@ -271,6 +271,9 @@ func (r *run) changed(asked Commit) {
 		}
 		r.tell(Notify{What: FactorAdded, Method: asked.Method})
 		r.f.Changed = r.f.Goal == Enrolment
+	case RemoveFactor:
+		r.tell(Notify{What: FactorRemoved, Method: asked.Method})
+		r.f.Changed = true
 	case LinkIdentity:
 		r.tell(Notify{What: IdentityLinked, Method: asked.Method})
 		r.f.Changed = true

@@ -18,7 +18,7 @@ func Step(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
 		return stepBegin(p, f, e, now)
 	case Resume:
 		return stepResume(p, f, e, now)
-	case Identify, Submit, Ask, Depart, Return, NewPassword, Enrol, Move, Accept, Restart, Cancel:
+	case Identify, Submit, Ask, Depart, Return, NewPassword, Enrol, Remove, Move, Accept, Restart, Cancel:
 		return stepPerson(p, f, e, now)
 	}
 	return f, nil, &UnexpectedEventError{PhaseOf(p, f, now), e}
@@ -100,6 +100,8 @@ func refuseBegin(p Policy, e Begin) *DeniedError {
 		return Deny(AssuranceShort)
 	case e.Goal == Enrolment && !enrollable.Has(e.Target.Enrol):
 		return Deny(NotOffered)
+	case e.Target.Remove != "" && !secondFactors.Has(e.Target.Enrol):
+		return Deny(NotOffered)
 	}
 	return nil
 }
@@ -179,6 +181,9 @@ func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error
 	case Enrol:
 		r.f.Choices.EndOthers = e.EndOthers
 		r.ask(Commit{Change: StoreFactor, Method: e.Method, EndOthers: e.EndOthers})
+	case Remove:
+		r.f.Choices.EndOthers = e.EndOthers
+		r.ask(Commit{Change: RemoveFactor, Method: r.f.Target.Enrol, EndOthers: e.EndOthers})
 	case Move:
 		r.move(e)
 	case Accept:
@@ -289,6 +294,8 @@ func (r *run) impossible() Reason {
 		return OrganisationRequired
 	case r.f.Goal == Recovery:
 		return NoPassword
+	case r.f.Goal == Enrolment && r.f.Target.Remove != "":
+		return FactorRequired
 	}
 	return AssuranceShort
 }

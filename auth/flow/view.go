@@ -52,6 +52,9 @@ func (a Action) Event(c Choices, connection string) Event {
 	case Enrol:
 		e.EndOthers = c.EndOthers && a.takes("end_others")
 		return e
+	case Remove:
+		e.EndOthers = c.EndOthers && a.takes("end_others")
+		return e
 	default:
 		return e
 	}
@@ -140,7 +143,9 @@ func (o offer) action(need Need, r Rules, f Flow) Action {
 	case renews:
 		a.Name, a.Inputs = "new-password", newPasswordInputs(f)
 	case enrols:
-		a.Name, a.Inputs = "enrol-"+a.Name, []Input{{"credential", "object", true}, {"end_others", "flag", false}}
+		a.Name, a.Inputs = "enrol-"+a.Name, enrolInputs(o.method)
+	case removes:
+		a.Name, a.Inputs = "remove", []Input{{"end_others", "flag", false}}
 	case moves:
 		a.Name, a.Inputs = "new-address", []Input{{"identifier", "text", true}}
 	case accepts:
@@ -171,6 +176,18 @@ func submitInputs(m Method, need Need, r Rules, f Flow) []Input {
 		inputs = append(inputs, newPasswordInputs(f)...) // the present password and the new one are one form
 	}
 	return inputs
+}
+
+// enrolInputs are the proof that a new factor works, and what its owner calls it. Recovery codes are only shown.
+func enrolInputs(m Method) []Input {
+	proof := Input{"code", "secret", true}
+	switch m {
+	case RecoveryCode:
+		return []Input{{"end_others", "flag", false}}
+	case Passkey:
+		proof = Input{"credential", "object", true}
+	}
+	return []Input{proof, {"name", "text", false}, {"end_others", "flag", false}}
 }
 
 func newPasswordInputs(f Flow) []Input {

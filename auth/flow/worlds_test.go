@@ -33,7 +33,7 @@ func rules() []Rules {
 			for verify := VerifyNever; verify <= VerifyPasswordAndSocial; verify++ {
 				for _, spare := range []bool{false, true} {
 					for _, risk := range []bool{false, true} {
-						list = append(list, Rules{connection, second, verify, spare, risk, false, false})
+						list = append(list, Rules{connection, second, verify, spare, risk, false, 0, false})
 					}
 				}
 			}
@@ -139,12 +139,25 @@ func worldsUnder(r Rules, others []Rules, goal Goal, yield func(world) bool) boo
 		}
 		for _, w := range worlds {
 			w.policy.Rules, w.policy.Limits, w.subject, w.others = r, tinyLimits, subject, others
-			if !yield(w) {
+			if !lastWorlds(w, yield) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// lastWorlds yields a world, and if it is about the account's last factor, also one in which the rules demand it.
+func lastWorlds(w world, yield func(world) bool) bool {
+	if !w.begin.Target.Last {
+		return yield(w)
+	}
+	demanding, lenient := w, w
+	demanding.policy.Rules.SecondFactor = Always
+	demands := func(r Rules) bool { return r.SecondFactor == Always }
+	lenient.others = slices.DeleteFunc(slices.Clone(w.others), demands)
+	demanding.others = slices.DeleteFunc(slices.Clone(w.others), func(r Rules) bool { return !demands(r) })
+	return yield(lenient) && yield(demanding)
 }
 
 func strangersWorlds(goal Goal, subject Subject) []world {
@@ -184,6 +197,9 @@ func targetsOf(goal Goal) []Target {
 		var list []Target
 		for _, m := range enrollable.List() {
 			list = append(list, Target{Enrol: m})
+		}
+		for _, m := range []Method{TOTP, Passkey, RecoveryCode} {
+			list = append(list, Target{Enrol: m, Remove: "f1"}, Target{Enrol: m, Remove: "f1", Last: true})
 		}
 		return list
 	case Linking:
