@@ -118,6 +118,8 @@ func (s *stage) policy(args []string) {
 			s.p.Rules.TrustSparesFactor = true
 		case "no-trust":
 			s.p.Rules.NoTrust = true
+		case "unavailable":
+			s.p.Rules.Unavailable = methodsNamed(s.t, value)
 		case "approver":
 			s.p.Rules.Approver = true
 		case "no-recovery":
@@ -176,6 +178,10 @@ func (s *stage) begin(args []string) {
 			e.Target.MaxAge, _ = time.ParseDuration(value)
 		case "enrol":
 			e.Target.Enrol = methodsNamed(s.t, value).List()[0]
+		case "remove":
+			e.Target.Remove = value
+		case "last":
+			e.Target.Last = true
 		case "proven":
 			for _, m := range methodsNamed(s.t, value).List() {
 				e.Acting.Proofs = append(e.Acting.Proofs, Proof{Method: m, At: s.now, Account: alice})
@@ -260,6 +266,9 @@ func (s *stage) answer(effect Effect, args []string) Event {
 	case Commit:
 		if slices.Contains(args, "stale") {
 			return CommitRefused{Refusal{Reason: Stale}}
+		}
+		if wrong {
+			return CommitRefused{Refusal{Reason: WrongCode}}
 		}
 		if slices.Contains(args, "taken") {
 			return CommitRefused{Refusal{Reason: AddressRejected}}

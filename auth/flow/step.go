@@ -245,6 +245,10 @@ func (r *run) move(e Move) {
 	if r.tooSoon(MailCode) {
 		return
 	}
+	if e.Identifier != r.f.Candidate.Identifier {
+		// The code that is out was read at another address. It must not prove this one if no letter may go out now.
+		r.f.Challenge = Challenge{}
+	}
 	r.f.Candidate = Candidate{Identifier: e.Identifier, Typed: e.Typed}
 	r.ask(MakeChallenge{Method: MailCode})
 }

@@ -15,6 +15,7 @@ type View struct {
 	Outcome   string    `json:"outcome"` // "open", "granted", "completed" or "ended"
 	Address   string    `json:"address,omitempty"`
 	Enrol     Method    `json:"enrol,omitzero"`      // what an enrolment adds or replaces
+	Removes   bool      `json:"removes,omitempty"`   // it removes a factor of that method instead
 	Candidate string    `json:"candidate,omitempty"` // the address to change to, while its code is out
 	Actions   []Action  `json:"actions"`
 	Refusal   *Refusal  `json:"refusal,omitempty"`
@@ -81,7 +82,7 @@ func Next(p Policy, f Flow, now time.Time) View {
 	phase, need := stand(p, f, now)
 	v := View{
 		Goal: f.Goal, Phase: phase, Need: need, Outcome: f.Outcome.String(), Address: f.Typed, Candidate: f.Candidate.Typed,
-		Enrol:   f.Target.Enrol,
+		Enrol: f.Target.Enrol, Removes: f.Target.Remove != "",
 		Actions: []Action{}, ExpiresAt: Deadline(p.Limits, f),
 	}
 	last := f.Last
