@@ -46,6 +46,10 @@ func TestTicketRulesCatch(t *testing.T) {
 	caught(t, ticketRules(), brokenTickets(), func() Tickets { return memory.New() })
 }
 
+func TestFactorRulesCatch(t *testing.T) {
+	caught(t, factorRules(), brokenFactors(), func() Factors { return memory.New() })
+}
+
 func TestLetterRulesCatch(t *testing.T) {
 	caught(t, letterRules(), brokenLetters, func() auth.LetterStore { return memory.New() })
 }
@@ -76,6 +80,7 @@ func TestCheckReportsEveryBrokenRule(t *testing.T) {
 	require.NoError(t, CheckCounters(t.Context(), func() (auth.Counters, error) { return memory.New(), nil }))
 	require.NoError(t, CheckSessions(t.Context(), func() (session.Store, error) { return memory.New(), nil }))
 	require.NoError(t, CheckTickets(t.Context(), func() (Tickets, error) { return memory.New(), nil }))
+	require.NoError(t, CheckFactors(t.Context(), func() (Factors, error) { return memory.New(), nil }))
 	require.NoError(t, CheckLetters(t.Context(), func() (auth.LetterStore, error) { return memory.New(), nil }))
 
 	require.NoError(t, CheckTrust(t.Context(), func() (session.TrustStore, error) { return memory.New(), nil }))

@@ -47,7 +47,8 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		_, err := s.MarkCompromised(ctx, "a1", noon)
 		return err
 	},
-	"Delete": func(ctx context.Context, s *sqlstore.Store) error { return s.Delete(ctx, "a1") },
+	"Delete":              func(ctx context.Context, s *sqlstore.Store) error { return s.Delete(ctx, "a1") },
+	"Delete with factors": func(ctx context.Context, s *sqlstore.Store) error { return s.Delete(ctx, "a3") },
 	"Flows.Create": func(ctx context.Context, s *sqlstore.Store) error {
 		return s.CreateFlow(ctx, auth.FlowRecord{ID: "new", Version: 1, ExpiresAt: noon.Add(time.Hour)})
 	},
@@ -126,6 +127,19 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		_, err := s.SweepTickets(ctx, noon.Add(2*time.Hour), 3)
 		return err
 	},
+	"ChangeFactors": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.ChangeFactors(ctx, auth.FactorChange{
+			Account: "a3", From: enrolled, Remove: []string{"f1", "f2"}, RemoveAll: flow.RecoveryCode, EndSessions: true, Now: noon,
+			Add:     []auth.StoredFactor{enrolling("new1", flow.RecoveryCode), enrolling("new2", flow.RecoveryCode)},
+			Letters: []auth.Letter{dueLetter("new1"), dueLetter("new2")},
+		})
+		return err
+	},
+	"UseFactor": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.UseFactor(ctx, "a3", "f1", 0, 5, "new", noon)
+	},
+	"ConsumeFactor": func(ctx context.Context, s *sqlstore.Store) error { return s.ConsumeFactor(ctx, "a3", "c1", "c1") },
+	"RenameFactor":  func(ctx context.Context, s *sqlstore.Store) error { return s.RenameFactor(ctx, "a3", "f1", "new") },
 	"AddLetters": func(ctx context.Context, s *sqlstore.Store) error {
 		return s.AddLetters(ctx, dueLetter("new1"), dueLetter("new2"))
 	},
@@ -148,8 +162,9 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 }
 
 var (
-	active  = auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 1, Session: 1}}
-	buckets = []auth.Bucket{{Key: "b1", Cap: 10, Forget: time.Hour}, {Key: "b2", Cap: 10, Forget: time.Hour}}
+	active   = auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 1, Session: 1}}
+	enrolled = auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 2, Session: 1}}
+	buckets  = []auth.Bucket{{Key: "b1", Cap: 10, Forget: time.Hour}, {Key: "b2", Cap: 10, Forget: time.Hour}}
 )
 
 func signedIn(id string) session.Record {
@@ -172,6 +187,10 @@ func mailed(id, account string, p auth.Purpose) auth.Ticket {
 	return t
 }
 
+func enrolling(id string, m flow.Method) auth.StoredFactor {
+	return auth.StoredFactor{ID: id, Account: "a3", Method: m, Handle: id, Data: id, CreatedAt: noon}
+}
+
 func using(ticket, account string, from auth.Standing) auth.Completion {
 	return auth.Completion{
 		Ticket: ticket, Account: account, From: from, Hash: "new", EndSessions: true,
@@ -189,9 +208,14 @@ func use(t *testing.T) string {
 	require.NoError(t, s.Create(ctx, auth.Account{ID: "a1", Identifier: "a1@example.org"}))
 	require.NoError(t, s.Open(ctx, "a1", flow.Active, "hash", noon))
 	require.NoError(t, s.Open(ctx, "a2", flow.Invited, "hash", noon))
+	require.NoError(t, s.Open(ctx, "a3", flow.Active, "hash", noon))
+	_, err = s.ChangeFactors(ctx, auth.FactorChange{Account: "a3", From: active, Now: noon, Add: []auth.StoredFactor{
+		enrolling("f1", flow.TOTP), enrolling("f2", flow.Passkey), enrolling("c1", flow.RecoveryCode), enrolling("c2", flow.RecoveryCode),
+	}})
+	require.NoError(t, err)
 	for _, ticket := range []auth.Ticket{
 		mailed("t1", "a1", auth.ForReset), mailed("t2", "a1", auth.ForUndo), mailed("t3", "a1", auth.ForUndo), mailed("t4", "a1", auth.ForUndo),
-		mailed("t5", "a2", auth.ForInvitation), mailed("t6", "a2", auth.ForReset),
+		mailed("t5", "a2", auth.ForInvitation), mailed("t6", "a2", auth.ForReset), mailed("t7", "a3", auth.ForReset),
 	} {
 		require.NoError(t, s.AddTicket(ctx, ticket))
 	}
@@ -282,7 +306,7 @@ func copyFile(t *testing.T, from, to string) {
 func dump(t *testing.T, s *sqlstore.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "tickets", "letters"} {
+	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "tickets", "letters", "factors"} {
 		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM cardea_"+table+" ORDER BY 1")
 		require.NoError(t, err)
 		columns, err := rows.Columns()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/flow"
 	"github.com/cardea-auth/cardea/auth/store/sqlstore"
 )
 
@@ -101,14 +102,16 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	require.ErrorIs(t, sqlstore.Migrate(t.Context(), s.DB(), sqlstore.SQLite()), sqlstore.ErrSchema)
 }
 
-// TestADatabaseOfTheFirstSchemaGetsTheRest migrates one from before there were trusted devices, letters and tickets.
+// TestADatabaseOfTheFirstSchemaGetsTheRest migrates one from before there were trusted devices, letters, tickets and
+// factors. The people and the accounts in it stay.
 func TestADatabaseOfTheFirstSchemaGetsTheRest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
 	s := openSQLite(t, path)
 	schema := schemaOf(t, s.DB())
 	require.NoError(t, s.Create(t.Context(), auth.Account{ID: "a1", Identifier: "a1@example.org"}))
+	require.NoError(t, s.Open(t.Context(), "a1", flow.Active, "hash", noon))
 	_, err := s.DB().ExecContext(t.Context(), `DROP TABLE cardea_trust; DROP TABLE cardea_tickets; DROP TABLE cardea_letters;
-		DELETE FROM cardea_schema WHERE version >= 2`)
+		DROP TABLE cardea_factors; DELETE FROM cardea_schema WHERE version >= 2`)
 	require.NoError(t, err)
 
 	require.NoError(t, sqlstore.Migrate(t.Context(), s.DB(), sqlstore.SQLite()))
@@ -117,6 +120,11 @@ func TestADatabaseOfTheFirstSchemaGetsTheRest(t *testing.T) {
 	require.NoError(t, s.AddTicket(t.Context(), mailed("t1", "a1", auth.ForReset), dueLetter("m1")))
 	_, err = s.FindByID(t.Context(), "a1")
 	require.NoError(t, err)
+	_, err = s.ChangeFactors(t.Context(), auth.FactorChange{Account: "a1", From: active, Add: []auth.StoredFactor{{ID: "f1", Account: "a1", Method: flow.TOTP}}, Now: noon})
+	require.NoError(t, err)
+	state, err := s.State(t.Context(), "a1")
+	require.NoError(t, err)
+	require.Equal(t, flow.MethodsOf(flow.Password, flow.TOTP), state.Enrolled)
 }
 
 // TestAMigrationThatFailsLeavesNothing stops the first migration at its last tables by a name that is taken.

@@ -58,3 +58,7 @@ func TestSQLiteTickets(t *testing.T) {
 func TestSQLiteLetters(t *testing.T) {
 	authtest.RunLetters(t, func(t *testing.T) auth.LetterStore { return newSQLite(t) })
 }
+
+func TestSQLiteFactors(t *testing.T) {
+	authtest.RunFactors(t, func(t *testing.T) authtest.Factors { return newSQLite(t) })
+}

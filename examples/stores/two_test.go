@@ -60,6 +60,10 @@ func TestTwoLetters(t *testing.T) {
 	authtest.RunLetters(t, func(t *testing.T) auth.LetterStore { return newTwo(t) })
 }
 
+func TestTwoFactors(t *testing.T) {
+	authtest.RunFactors(t, func(t *testing.T) authtest.Factors { return newTwo(t) })
+}
+
 func (t *two) FindByIdentifier(ctx context.Context, identifier string) (auth.Account, error) {
 	return t.turn().FindByIdentifier(ctx, identifier)
 }
@@ -244,6 +248,30 @@ func (t *two) RemoveLetter(ctx context.Context, id string) error {
 
 func (t *two) SweepLetters(ctx context.Context, now time.Time, limit int) ([]auth.Letter, error) {
 	return t.turn().SweepLetters(ctx, now, limit)
+}
+
+func (t *two) Factors(ctx context.Context, account string) ([]auth.StoredFactor, error) {
+	return t.turn().Factors(ctx, account)
+}
+
+func (t *two) FindPasskey(ctx context.Context, handle string) (auth.StoredFactor, error) {
+	return t.turn().FindPasskey(ctx, handle)
+}
+
+func (t *two) ChangeFactors(ctx context.Context, c auth.FactorChange) (flow.Epochs, error) {
+	return t.turn().ChangeFactors(ctx, c)
+}
+
+func (t *two) UseFactor(ctx context.Context, account, id string, from, to int64, data string, now time.Time) error {
+	return t.turn().UseFactor(ctx, account, id, from, to, data, now)
+}
+
+func (t *two) ConsumeFactor(ctx context.Context, account, id, data string) error {
+	return t.turn().ConsumeFactor(ctx, account, id, data)
+}
+
+func (t *two) RenameFactor(ctx context.Context, account, id, name string) error {
+	return t.turn().RenameFactor(ctx, account, id, name)
 }
 
 // twoFlows is two as the store of flows.

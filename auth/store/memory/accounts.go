@@ -41,6 +41,10 @@ func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error)
 	if k.hash != "" {
 		state.Enrolled = state.Enrolled.With(flow.Password)
 	}
+	for _, f := range s.people.factors.byAccount[id] {
+		state.Enrolled = state.Enrolled.With(f.Method)
+		state.VerifyingPasskey = state.VerifyingPasskey || f.Method == flow.Passkey && f.Verifying
+	}
 	return state, nil
 }
 
@@ -74,6 +78,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	defer s.people.mu.Unlock()
 	delete(s.people.kept, id)
 	s.people.tickets.drop(id, func(auth.Ticket) bool { return true })
+	s.people.factors.set(id, nil)
 	if a, ok := s.people.byID[id]; ok {
 		delete(s.people.byID, id)
 		delete(s.people.byIdentifier, a.Identifier)
@@ -132,7 +137,7 @@ func (s *Store) MarkCompromised(ctx context.Context, id string, _ time.Time) (fl
 }
 
 // change applies one act to what is kept of an account, and queues the letters that tell of it. An act that
-// fails is dropped whole; it must not touch tickets before it knows that it does not fail.
+// fails is dropped whole; it must not touch tickets or factors before it knows that it does not fail.
 func (s *Store) change(ctx context.Context, id string, letters []auth.Letter, act func(*kept) error) (flow.Epochs, error) {
 	if err := ctx.Err(); err != nil {
 		return flow.Epochs{}, err

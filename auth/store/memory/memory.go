@@ -4,7 +4,7 @@
 // Start with New. The Store is the host's list of people (auth.Directory), what the library keeps of them
 // (auth.AccountStore, auth.PasswordStore), their flows (auth.FlowStore), the counters of attempts
 // (auth.Counters), the sessions (session.Store), the trusted devices (session.TrustStore), what mailed links stand
-// for (auth.TicketStore) and the mails that are due (auth.LetterStore):
+// for (auth.TicketStore), the second factors (auth.FactorStore) and the mails that are due (auth.LetterStore):
 //
 //	store := memory.New()
 //	cfg := auth.Config{
@@ -50,6 +50,7 @@ var (
 	_ auth.FlowStore     = (*Store)(nil)
 	_ auth.TicketStore   = (*Store)(nil)
 	_ auth.LetterStore   = (*Store)(nil)
+	_ auth.FactorStore   = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -59,6 +60,7 @@ func New() *Store {
 	s.people.byIdentifier = map[string]string{}
 	s.people.kept = map[string]kept{}
 	s.people.tickets.init()
+	s.people.factors.init()
 	s.flows.byID = map[string]auth.FlowRecord{}
 	s.counters.init()
 	s.sessions.init()
@@ -67,14 +69,15 @@ func New() *Store {
 	return s
 }
 
-// people are the directory, what is kept of each account and its tickets, under one lock: Delete ends all of
-// it in one act.
+// people are the directory, what is kept of each account, its tickets and its factors, under one lock: Delete
+// ends all of it in one act.
 type people struct {
 	mu           sync.RWMutex
 	byID         map[string]auth.Account
 	byIdentifier map[string]string // to the id
 	kept         map[string]kept
 	tickets      tickets
+	factors      factors
 }
 
 // kept is what the library keeps of one account.

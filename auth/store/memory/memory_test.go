@@ -2,9 +2,13 @@ package memory_test
 
 import (
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/authtest"
+	"github.com/cardea-auth/cardea/auth/flow"
 	"github.com/cardea-auth/cardea/auth/store/memory"
 	"github.com/cardea-auth/cardea/session"
 )
@@ -39,4 +43,24 @@ func TestTickets(t *testing.T) {
 
 func TestLetters(t *testing.T) {
 	authtest.RunLetters(t, func(*testing.T) auth.LetterStore { return memory.New() })
+}
+
+func TestFactors(t *testing.T) {
+	authtest.RunFactors(t, func(*testing.T) authtest.Factors { return memory.New() })
+}
+
+// TestFactorsForgetWhatADatabaseDoes: a test on this store must hold on others.
+func TestFactorsForgetWhatADatabaseDoes(t *testing.T) {
+	s, ctx := memory.New(), t.Context()
+	now := time.Date(2026, 3, 4, 5, 6, 7, 123456789, time.FixedZone("", 3600))
+	require.NoError(t, s.Open(ctx, "a1", flow.Active, "", now))
+	f := auth.StoredFactor{ID: "f1", Account: "a1", Method: flow.TOTP, CreatedAt: now}
+	from := auth.Standing{Status: flow.Active, Epochs: flow.Epochs{Security: 1, Session: 1}}
+	_, err := s.ChangeFactors(ctx, auth.FactorChange{Account: "a1", From: from, Add: []auth.StoredFactor{f}, Now: now})
+	require.NoError(t, err)
+	require.NoError(t, s.UseFactor(ctx, "a1", "f1", 0, 1, "", now))
+	f.CreatedAt, f.UsedAt, f.Counter = now.UTC().Truncate(time.Microsecond), now.UTC().Truncate(time.Microsecond), 1
+	got, err := s.Factors(ctx, "a1")
+	require.NoError(t, err)
+	require.Equal(t, []auth.StoredFactor{f}, got)
 }

@@ -10,12 +10,13 @@
 //
 // Or give New a pool that the host has already; its set-up is then the host's (see New). The Store is an
 // auth.Directory, auth.AccountStore, auth.PasswordStore, auth.FlowStore, auth.Counters, auth.TicketStore,
-// auth.LetterStore, session.Store and session.TrustStore. A host that has its own table of users implements
-// auth.Directory itself and uses the Store for the rest.
+// auth.FactorStore, auth.LetterStore, session.Store and session.TrustStore. A host that has its own table of users
+// implements auth.Directory itself and uses the Store for the rest.
 //
 // Each method is one atomic act: a statement whose conditions are in its WHERE clause, or a transaction that
 // has the write lock from its beginning. A context that is cancelled in the middle leaves nothing half done.
-// FindSession, which every request of a signed-in person makes, is one prepared read by two primary keys.
+// FindSession, which every request of a signed-in person makes, is one prepared read by two primary keys, and
+// State, which every step of a flow makes, is one by a primary key and an index.
 //
 // What the Store does not do: it deletes nothing by itself (Service.Run calls its sweeps), encrypts nothing
 // (password hashes and hashes of tokens are in the database; secrets that must be read again are sealed
@@ -44,6 +45,7 @@ type Store struct {
 	owned   bool          // the pool is closed with the Store
 	writer  chan struct{} // holds a token while nobody writes; nil if writers need no queue
 	find    *sql.Stmt     // FindSession
+	state   *sql.Stmt     // State
 }
 
 var (
@@ -56,6 +58,7 @@ var (
 	_ auth.FlowStore     = (*Store)(nil)
 	_ auth.TicketStore   = (*Store)(nil)
 	_ auth.LetterStore   = (*Store)(nil)
+	_ auth.FactorStore   = (*Store)(nil)
 )
 
 // Options go with OpenSQLite and New. The zero value is good.
@@ -84,14 +87,16 @@ func New(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Store, error) 
 	if o.MigrateByHand {
 		prepareSchema = checkSchema
 	}
-	if err := prepareSchema(ctx, db, d); err != nil {
+	err := prepareSchema(ctx, db, d)
+	if err != nil {
 		return nil, err
 	}
-	find, err := db.PrepareContext(ctx, d.rewrite(findSession))
-	if err != nil {
+	if s.find, err = db.PrepareContext(ctx, d.rewrite(findSession)); err != nil {
 		return nil, fmt.Errorf("sqlstore: prepare: %w", err)
 	}
-	s.find = find
+	if s.state, err = db.PrepareContext(ctx, d.rewrite(readState)); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlstore: prepare: %w", err), s.find.Close())
+	}
 	return s, nil
 }
 
@@ -100,7 +105,7 @@ func (s *Store) DB() *sql.DB { return s.db }
 
 // Close ends the Store, and the pool too if OpenSQLite made it.
 func (s *Store) Close() error {
-	err := s.find.Close()
+	err := errors.Join(s.find.Close(), s.state.Close())
 	if s.owned {
 		err = errors.Join(err, s.db.Close())
 	}
