@@ -77,6 +77,7 @@ type Inputs struct {
 	NewPassword Secret
 	Code        Secret
 	Connection  string
+	Name        string // what the person calls a new factor
 	Keep        bool
 	Trust       bool
 	EndOthers   bool
@@ -90,6 +91,8 @@ type Progress struct {
 	ReturnTo  string         // where to go once the goal is reached
 	Session   *IssuedSession // the session, in the one answer that issues it
 	Device    Secret         // a new value for the device cookie or the device token; zero to leave it
+	Pairing   *Pairing       // the authenticator app that waits to be confirmed by a code; nil for none
+	Codes     []Secret       // recovery codes, in the one answer that makes them
 	Repeated  bool           // the handle was one step old: this is a second look, nothing was done
 	ExpiresAt time.Time
 }

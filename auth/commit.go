@@ -41,6 +41,10 @@ func (j *job) commit(ctx context.Context, e flow.Commit) (flow.Event, error) {
 		return j.undoAddress(ctx, e)
 	case flow.ReopenAccount:
 		return j.reopen(ctx)
+	case flow.StoreFactor:
+		return j.storeFactor(ctx, e)
+	case flow.RemoveFactor:
+		return j.removeFactor(ctx, e)
 	}
 	return nil, fmt.Errorf("auth: nothing carries out %s", e.Change)
 }

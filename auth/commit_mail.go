@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,15 +19,20 @@ import (
 
 // completion is the use of the ticket whose link the flow has proven.
 func (j *job) completion(e flow.Commit, hash string, letters []Letter) Completion {
-	c := Completion{
-		Account: j.flow.Subject.Account, From: j.standing(), Hash: hash, EndSessions: e.EndOthers, Letters: letters, Now: j.now,
+	return Completion{
+		Ticket: j.shown(), Account: j.flow.Subject.Account, From: j.standing(), Hash: hash, EndSessions: e.EndOthers,
+		Letters: letters, Now: j.now,
 	}
+}
+
+// shown is the id of the ticket whose link the flow has proven.
+func (j *job) shown() string {
 	for _, p := range j.flow.Proofs {
 		if p.Method == flow.MailLink {
-			c.Ticket = p.Credential
+			return p.Credential
 		}
 	}
-	return c
+	return ""
 }
 
 // standing is how the account stands as the flow saw it.
@@ -66,8 +72,19 @@ func (j *job) completeRecovery(ctx context.Context, e flow.Commit) (flow.Event, 
 	}
 	ends := e.EndOthers || j.flow.Subject.Status == flow.Locked
 	return j.openFrom(ctx, ends, func() (flow.Epochs, error) {
-		return j.s.cfg.Tickets.CompleteRecovery(ctx, j.completion(e, hash, told))
+		epochs, err := j.s.cfg.Tickets.CompleteRecovery(ctx, j.completion(e, hash, told))
+		if err == nil {
+			j.readmit(ctx)
+		}
+		return epochs, err
 	})
+}
+
+// readmit opens the lanes again that strangers used up: they stop a password that is not the account's any more.
+func (j *job) readmit(ctx context.Context) {
+	if err := j.s.forgetAttempts(ctx, j.flow.Subject.Account); err != nil {
+		j.s.fault(ctx, "reset attempts", err) // the password is set; an operator can open them
+	}
 }
 
 // completeActivation makes an invited account an active one, with its first password if there is one.
@@ -93,6 +110,9 @@ func (j *job) reopen(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := j.s.cfg.Tickets.FindTicket(ctx, j.shown(), j.now); err != nil {
+		return staleOrFault(fmt.Errorf("auth: find ticket: %w", err)) // it was replaced, or its time ran out
+	}
 	if err := j.irrevocably(ctx); err != nil {
 		return nil, err
 	}
@@ -107,12 +127,16 @@ func (j *job) reopen(ctx context.Context) (flow.Event, error) {
 // status after it: in between, nobody is let in.
 func (j *job) openFrom(ctx context.Context, endSessions bool, act func() (flow.Epochs, error)) (flow.Event, error) {
 	id, from := j.flow.Subject.Account, j.standing()
+	// A link that was replaced since it was shown must not end sessions, nor make the one in its place void.
+	if _, err := j.s.cfg.Tickets.FindTicket(ctx, j.shown(), j.now); err != nil {
+		return staleOrFault(fmt.Errorf("auth: find ticket: %w", err))
+	}
 	if err := j.s.surpass(ctx, id, from, false, endSessions); err != nil {
 		return staleOrFault(err)
 	}
 	epochs, err := act()
 	if err != nil {
-		return j.completed(ctx, epochs, err)
+		return staleOrFault(fmt.Errorf("auth: change account: %w", err)) // the link stays good, and surpass goes on from here
 	}
 	if err := j.s.realign(ctx, id); err != nil {
 		j.s.fault(ctx, "align sessions", err) // the change is made; the next sign-in brings them together
@@ -236,27 +260,73 @@ func (j *job) undoAddress(ctx context.Context, e flow.Commit) (flow.Event, error
 	}
 	if account.Identifier != ticket.Old { // it is back already if an earlier attempt was cut short
 		err := j.s.cfg.Directory.ChangeIdentifier(ctx, account.ID, account.Identifier, ticket.Old, ticket.OldDisplay)
+		if errors.Is(err, ErrTaken) {
+			return j.lockInstead(ctx)
+		}
 		if err != nil {
-			return j.completed(ctx, flow.Epochs{}, stale(err))
+			return j.completed(ctx, flow.Epochs{}, err)
 		}
 	}
 	j.account, j.told = nil, flow.AddressUndone
-	epochs, err := j.s.cfg.Tickets.CompleteUndo(ctx, use)
-	if err != nil {
-		return j.completed(ctx, epochs, err)
-	}
-	if err := j.s.realign(ctx, account.ID); err != nil {
-		j.s.fault(ctx, "align sessions", err)
-	}
-	return flow.Committed{Epochs: epochs}, nil
+	return j.completeUndo(ctx, use, ticket)
 }
 
-// stale takes an address that somebody else has by now for a change in between: the flow cannot go on.
-func stale(err error) error {
-	if errors.Is(err, ErrTaken) {
-		return ErrStale
+// completeUndo consumes the ticket. Another change at the same time, perhaps of whoever is being thrown out, must
+// not save them from that, so it is done on whatever stands then. That change may have been the undo of a later one,
+// which took the address away again: it is given back anew, as long as there still is the ticket that says so.
+func (j *job) completeUndo(ctx context.Context, use Completion, ticket Ticket) (flow.Event, error) {
+	for range attempts {
+		epochs, err := j.s.cfg.Tickets.CompleteUndo(ctx, use)
+		if err == nil {
+			if err := j.s.realign(ctx, use.Account); err != nil {
+				j.s.fault(ctx, "align sessions", err) // it is locked; the next sign-in brings them together
+			}
+			return flow.Committed{Epochs: epochs}, nil
+		}
+		if !errors.Is(err, ErrStale) {
+			return j.completed(ctx, epochs, err)
+		}
+		state, err := j.s.cfg.Accounts.State(ctx, use.Account)
+		if err != nil || state.Standing == use.From { // it is the ticket that is gone
+			return j.completed(ctx, flow.Epochs{}, cmp.Or(err, ErrStale))
+		}
+		use.From = state.Standing
+		if err := j.giveBack(ctx, ticket); err != nil {
+			return j.completed(ctx, flow.Epochs{}, err)
+		}
 	}
-	return err
+	return j.completed(ctx, flow.Epochs{}, ErrStale)
+}
+
+// giveBack makes the address that the ticket says the account's again.
+func (j *job) giveBack(ctx context.Context, t Ticket) error {
+	if _, err := j.s.cfg.Tickets.FindTicket(ctx, t.ID, j.now); err != nil {
+		return fmt.Errorf("auth: find ticket: %w", err)
+	}
+	account, err := j.s.cfg.Directory.FindByID(ctx, t.Account)
+	if err != nil {
+		return fmt.Errorf("auth: find account: %w", err)
+	}
+	if account.Identifier == t.Old {
+		return nil
+	}
+	err = j.s.cfg.Directory.ChangeIdentifier(ctx, t.Account, account.Identifier, t.Old, t.OldDisplay)
+	if err != nil {
+		return fmt.Errorf("auth: change identifier: %w", err)
+	}
+	return nil
+}
+
+// lockInstead closes an account whose former address belongs to somebody else by now, as a host's own list of people
+// may have it. The address cannot be given back; whoever took the account must not keep it all the same, and what
+// comes next is for an operator to find out. The ticket stays.
+func (j *job) lockInstead(ctx context.Context) (flow.Event, error) {
+	id := j.flow.Subject.Account
+	j.s.fault(ctx, "undo a change of address", fmt.Errorf("the former address of account %s: %w", id, ErrTaken))
+	if err := j.s.lock(ctx, id, nil); err != nil {
+		return staleOrFault(err)
+	}
+	return flow.CommitRefused{Refusal: flow.Refusal{Reason: flow.Stale}}, nil
 }
 
 // undoneNotice is to the address that is back.

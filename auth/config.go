@@ -41,6 +41,13 @@ type Config struct {
 	// Nil offers no trust, whatever the rules say.
 	TrustedDevices TrustedDevices
 
+	// Factors keeps second factors; every store of the library can. It is required with Apps and Codes.
+	Factors FactorStore
+	// Apps lets people pair authenticator apps (package mfa/totp), and Codes lets those who have another second
+	// factor make recovery codes (package mfa). Nil offers none.
+	Apps  AuthenticatorApps
+	Codes RecoveryCodes
+
 	// Letters, Tickets and Secrets let the service write to people: invitations, links that reset a password or
 	// undo a change of address, codes for new addresses and for sign-ins from unknown devices, and notices of
 	// what was done to an account. All or none of them; package reset has the Secrets, which must be made from
@@ -111,7 +118,8 @@ type RiskRequest struct {
 // RecoveryRequest is what the host's RecoveryApprover sees.
 type RecoveryRequest struct {
 	Account Account
-	Locked  bool // the account is to be reopened; else a second factor is lost
+	FlowID  string // the flow that asks; an approval is for it alone
+	Locked  bool   // the account is to be reopened; else a second factor is lost
 	Client  Client
 	Proofs  []flow.Proof
 }

@@ -66,6 +66,9 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 		return nil, fmt.Errorf("auth: find account: %w", err)
 	}
 	decoy := err != nil
+	if decoy && e.Identifier == "" {
+		return nil, flow.Deny(flow.Stale) // whose proof it is was deleted meanwhile
+	}
 	if decoy {
 		account = j.prospect()
 		account.ID = j.s.decoyID(key)
@@ -79,6 +82,7 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 		return nil, err
 	}
 	j.account, j.found, j.rules = &account, &subject, nil
+	j.proving = j.proving || e.Identifier == "" // a proof has said whose it is
 	return flow.SubjectFound{Subject: subject, Known: known, Trusted: trusted, Typed: account.Display}, nil
 }
 
@@ -100,6 +104,10 @@ func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, er
 		return j.checkMailLink(ctx)
 	case flow.Approval:
 		return j.checkApproval(ctx)
+	case flow.TOTP:
+		return j.checkTOTP(ctx)
+	case flow.RecoveryCode:
+		return j.checkRecoveryCode(ctx)
 	}
 	return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
 }
@@ -201,12 +209,17 @@ func (j *job) reviewPassword(ctx context.Context) (flow.Event, error) {
 // takeReview counts a review of a new password. It costs work outside the gate of the hashes, and perhaps a
 // question to a list of leaked passwords that answers only so many; no person needs a great number of them.
 func (j *job) takeReview(ctx context.Context, account string) (flow.Refusal, error) {
+	return j.takeOf(ctx, "review|"+account)
+}
+
+// takeOf counts what an account may have done as often as it may have passwords judged.
+func (j *job) takeOf(ctx context.Context, key string) (flow.Refusal, error) {
 	t := j.s.throttle
 	taken, err := j.s.cfg.Counters.Take(ctx, []Bucket{
-		{Key: "review|" + account, Cap: t.ReviewCap, Leak: t.ReviewLeak, Forget: forget},
+		{Key: key, Cap: t.ReviewCap, Leak: t.ReviewLeak, Forget: forget},
 	}, j.now)
 	if err != nil {
-		return flow.Refusal{}, fmt.Errorf("auth: count review: %w", err)
+		return flow.Refusal{}, fmt.Errorf("auth: count: %w", err)
 	}
 	if !taken.OK {
 		return flow.Refusal{Reason: flow.TooManyAttempts, RetryAt: taken.RetryAt}, nil

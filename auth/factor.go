@@ -15,8 +15,8 @@ type StoredFactor struct {
 	Method  flow.Method
 	Name    string // as its owner called it, at most 64 code points; may be empty
 	// Handle is what it is looked up by, at most 1,400 bytes: a passkey's credential id, a recovery code's selector.
-	// Empty for others. No two passkeys have the same, of whatever accounts; other handles differ within an account
-	// and a method.
+	// Empty for others, which is none: it is like no other and finds nothing. No two passkeys have the same, of
+	// whatever accounts; other handles differ within an account and a method.
 	Handle    string
 	Data      string    // what verifies it, opaque, at most 4 KiB
 	Counter   int64     // the last step of an authenticator app, the signature counter of a passkey
@@ -49,17 +49,19 @@ type FactorStore interface {
 	// ChangeFactors removes and adds what the change says, raises the security epoch by one, with EndSessions the
 	// session epoch too, forgets all the account's tickets but those ForUndo, and queues the letters. It returns
 	// ErrNotFound for an unknown account; ErrStale unless the account stands exactly as in c.From and has every
-	// factor that c.Remove names; and ErrTaken if an id or a handle of c.Add is in use. Nothing is changed then,
-	// and no letter queued. That none of RemoveAll's method is there is no error.
+	// factor that c.Remove names; and ErrTaken if an id or a handle of c.Add is in use after the removal, or comes
+	// twice. Nothing is changed then, and no letter queued. That none of RemoveAll's method is there is no error;
+	// a factor of another account in c.Add is one.
 	ChangeFactors(ctx context.Context, c FactorChange) (flow.Epochs, error)
 	// UseFactor records that a factor proved something: it moves Counter from one value to another, replaces Data
 	// unless the given one is empty, and sets UsedAt. It returns ErrStale unless the account has the factor and its
-	// Counter is from: of two callers with one code, one wins (ASVS 6.5.1). It raises no epoch.
+	// Counter is from: of two callers with one code, one wins (ASVS 6.5.1). The values may be the same, for a
+	// passkey that does not count; then each caller wins. It raises no epoch.
 	UseFactor(ctx context.Context, account, id string, from, to int64, data string, now time.Time) error
 	// ConsumeFactor deletes a factor that works once. It returns ErrStale unless the account has it with exactly
 	// this Data. It raises no epoch.
 	ConsumeFactor(ctx context.Context, account, id, data string) error
-	// RenameFactor gives a factor another name, or returns ErrNotFound.
+	// RenameFactor gives a factor another name, or returns ErrNotFound. It raises no epoch.
 	RenameFactor(ctx context.Context, account, id, name string) error
 }
 

@@ -33,17 +33,20 @@ type job struct {
 	rules   *flow.Rules
 	issued  *IssuedSession
 	device  Secret
-	letters []Letter    // to be queued once the flow is saved
-	ticket  *Ticket     // to be kept with them
-	asked   bool        // the person waits for one of them
-	told    flow.Notice // the one whose letter was queued with the change itself
+	letters []Letter      // to be queued once the flow is saved
+	pending pendingFactor // waits in the flow to be confirmed
+	codes   []Secret      // recovery codes that were just made
+	ticket  *Ticket       // to be kept with them
+	asked   bool          // the person waits for one of them
+	told    flow.Notice   // the one whose letter was queued with the change itself
 }
 
 // stored is what a FlowRecord's Data holds.
 type stored struct {
-	Flow   flow.Flow `json:"flow"`
-	Domain string    `json:"domain,omitempty"`
-	Before uint64    `json:"before,omitempty"` // see job
+	Flow    flow.Flow     `json:"flow"`
+	Domain  string        `json:"domain,omitempty"`
+	Before  uint64        `json:"before,omitempty"` // see job
+	Pending pendingFactor `json:"pending,omitzero"`
 }
 
 // create prepares a record; it is written when the first step is done.
@@ -76,6 +79,7 @@ func (j *job) load(ctx context.Context, id string) error {
 		return fmt.Errorf("auth: decode flow: %w", err)
 	}
 	j.record, j.opened, j.before, j.flow, j.domain, j.saved = r, r.Version, data.Before, data.Flow, data.Domain, true
+	j.pending = data.Pending
 	return nil
 }
 
@@ -325,83 +329,12 @@ func (j *job) drive(ctx context.Context, e flow.Event) error {
 	return nil
 }
 
-// policy resolves what the flow must satisfy. The account's own rules are looked up only once something
-// was proven, so that before it known and unknown addresses cost the same. A link or a passkey names its account
-// itself: the step that takes that one over is taken under its rules, not under those of whom the flow was about.
-func (j *job) policy(ctx context.Context) (flow.Policy, error) {
-	if j.entry == nil {
-		entry, err := j.s.entry(ctx, j.domain)
-		if err != nil {
-			return flow.Policy{}, err
-		}
-		j.entry = &entry
-	}
-	p := flow.Policy{Entry: *j.entry, Limits: j.s.cfg.Limits}
-	subject := j.flow.Subject
-	if j.found != nil {
-		subject = *j.found
-	}
-	if subject.Account == "" || subject.Decoy || !j.proving && !j.flow.Proven() {
-		return p, nil
-	}
-	if j.rules == nil {
-		rules, err := j.resolveRules(ctx)
-		if err != nil {
-			return flow.Policy{}, err
-		}
-		j.rules = &rules
-	}
-	p.Rules = *j.rules
-	return p, nil
-}
-
-func (j *job) resolveRules(ctx context.Context) (flow.Rules, error) {
-	account, err := j.who(ctx)
-	if err != nil {
-		return flow.Rules{}, err
-	}
-	rules, err := j.s.cfg.Rules(ctx, account)
-	if err != nil {
-		return flow.Rules{}, fmt.Errorf("auth: resolve rules: %w", err)
-	}
-	return j.s.inForce(rules), j.s.supported(rules)
-}
-
-// who returns the account of the flow's subject.
-func (j *job) who(ctx context.Context) (Account, error) {
-	if j.account != nil {
-		return *j.account, nil
-	}
-	if j.flow.Goal == flow.SignUp {
-		return j.prospect(), nil // it is in the directory when the flow is over
-	}
-	account, err := j.s.cfg.Directory.FindByID(ctx, j.flow.Subject.Account)
-	switch nobody := errors.Is(err, ErrNotFound); {
-	case nobody && j.flow.Subject.Decoy:
-		account = j.prospect()
-	case nobody:
-		return Account{}, flow.Deny(flow.Stale) // it was deleted meanwhile
-	case err != nil:
-		return Account{}, fmt.Errorf("auth: find account: %w", err)
-	}
-	j.account = &account
-	return account, nil
-}
-
-// prospect is the account that would be if the address that was typed had one.
-func (j *job) prospect() Account {
-	return Account{
-		ID: j.flow.Subject.Account, Identifier: j.flow.Identifier, Display: j.flow.Typed, Language: j.client.Language,
-		CreatedAt: j.now.UTC(),
-	}
-}
-
 // save writes the facts. Whoever else took a step with the same handle has won: this one has not happened.
 func (j *job) save(ctx context.Context) error {
 	if j.saved {
 		return nil
 	}
-	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened})
+	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending})
 	if err != nil {
 		return fmt.Errorf("auth: encode flow: %w", err)
 	}
@@ -425,6 +358,9 @@ func (j *job) save(ctx context.Context) error {
 
 // finish saves the flow and reports where it stands.
 func (j *job) finish(ctx context.Context) (Progress, error) {
+	if err := j.prepare(ctx); err != nil {
+		return Progress{}, err
+	}
 	if err := j.save(ctx); err != nil {
 		return Progress{}, err
 	}
@@ -432,6 +368,18 @@ func (j *job) finish(ctx context.Context) (Progress, error) {
 		return Progress{}, err
 	}
 	return j.progress(ctx)
+}
+
+// prepare makes what the next step needs and the machine must not know.
+func (j *job) prepare(ctx context.Context) error {
+	if j.s.cfg.Apps == nil || j.saved {
+		return nil
+	}
+	view, err := j.view(ctx)
+	if err != nil {
+		return err
+	}
+	return j.pair(ctx, view)
 }
 
 func (j *job) view(ctx context.Context) (flow.View, error) {
@@ -452,8 +400,12 @@ func (j *job) progress(ctx context.Context) (Progress, error) {
 	if !ok {
 		return Progress{}, flow.Deny(flow.Stale) // its key was retired
 	}
+	pairing, err := j.pairing(ctx, view)
+	if err != nil {
+		return Progress{}, err
+	}
 	return Progress{
-		FlowID: j.record.ID, Handle: handle, View: view, ReturnTo: j.flow.ReturnTo,
+		FlowID: j.record.ID, Handle: handle, View: view, ReturnTo: j.flow.ReturnTo, Pairing: pairing, Codes: j.codes,
 		Session: j.issued, Device: j.device, ExpiresAt: view.ExpiresAt,
 	}, nil
 }

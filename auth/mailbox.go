@@ -38,19 +38,27 @@ func (j *job) makeChallenge(ctx context.Context, e flow.MakeChallenge) (flow.Eve
 // owner's password, nor must many mailboxes be by one network. Known devices share a bucket of their own, which
 // strangers cannot use up: else whoever has the password could keep its owner from ever getting a code. What
 // strangers may ask for is counted by the address: if an account's own codes counted there too, the next answer
-// would tell that it has some.
+// would tell that it has some. Each goal has its own: else whoever keeps asking for an account at an address keeps
+// its owner from ever getting a new password.
 func (j *job) mailBuckets() []Bucket {
 	t, key := j.s.throttle, "mail|"+j.flow.Subject.Account
+	bucket := func(key string) Bucket { return Bucket{Key: key, Cap: t.MailCap, Leak: t.MailLeak, Forget: forget} }
 	switch {
+	case j.flow.Goal == flow.Enrolment: // many accounts must not flood the mailbox that they all want to have
+		candidate := bucket("mail-candidate|" + j.s.decoyID(j.flow.Candidate.Identifier))
+		return []Bucket{bucket(key), candidate, j.mailPrefix()}
 	case j.flow.Known:
-		key = "mail-known|" + j.flow.Subject.Account
+		return []Bucket{bucket("mail-known|" + j.flow.Subject.Account)}
 	case j.flow.Goal == flow.Recovery || j.flow.Goal == flow.SignUp:
-		key = "mail-asked|" + j.s.decoyID(j.flow.Identifier)
+		key = "mail-asked|" + j.flow.Goal.String() + "|" + j.s.decoyID(j.flow.Identifier)
 	}
-	return []Bucket{
-		{Key: key, Cap: t.MailCap, Leak: t.MailLeak, Forget: forget},
-		{Key: "mail-prefix|" + j.prefixKey(), Cap: t.PrefixCap, Leak: t.PrefixLeak, Forget: forget},
-	}
+	return []Bucket{bucket(key), j.mailPrefix()}
+}
+
+// mailPrefix bounds the letters that one network causes.
+func (j *job) mailPrefix() Bucket {
+	t := j.s.throttle
+	return Bucket{Key: "mail-prefix|" + j.prefixKey(), Cap: t.PrefixCap, Leak: t.PrefixLeak, Forget: forget}
 }
 
 // challengeLetter is the letter that the flow's goal has mailed.
@@ -193,10 +201,8 @@ func (j *job) findProspect(ctx context.Context, identifier string) (flow.Event, 
 	if err != nil {
 		return nil, err
 	}
-	subject := flow.Subject{Account: id}
-	if !h.free() {
-		subject = flow.Subject{Account: j.s.decoyID(identifier), Decoy: true}
-	}
+	// Both get an id of their own in each flow: wrong codes that added up for a taken address alone would tell.
+	subject := flow.Subject{Account: id, Decoy: !h.free()}
 	j.account, j.found, j.rules = nil, &subject, nil
 	return flow.SubjectFound{Subject: subject}, nil
 }
@@ -208,14 +214,14 @@ func (j *job) signUpLetter(ctx context.Context) (Letter, error) {
 	if err != nil {
 		return Letter{}, err
 	}
-	invited := h.found && h.subject.Status == flow.Invited && h.subject.Epochs != (flow.Epochs{})
+	invited := j.flow.Subject.Decoy && h.found && h.subject.Status == flow.Invited && h.subject.Epochs != (flow.Epochs{})
 	whose := h.account
 	if !invited {
 		whose.ID = j.s.decoyID(j.flow.Identifier)
 	}
 	l, err := j.linkLetter(whose, InvitationLetter, ForInvitation, h.subject.Epochs.Security)
 	switch {
-	case err != nil || j.flow.Subject.Decoy && invited:
+	case err != nil || invited:
 		return l, err
 	case !j.flow.Subject.Decoy:
 		return j.codeLetter(ctx, SignUpLetter) // an address that was taken meanwhile is refused in the end
@@ -289,7 +295,15 @@ func (j *job) checkMailLink(ctx context.Context) (flow.Event, error) {
 	if err != nil || ticket.Purpose != ForUndo && ticket.Security != state.Epochs.Security {
 		return bad, nil
 	}
-	j.proving = true
+	_, err = j.s.cfg.Directory.FindByID(ctx, ticket.Account)
+	if errors.Is(err, ErrNotFound) { // the host's own list need not say when somebody leaves it
+		return bad, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("auth: find account: %w", err)
+	}
+	// Whose link it is may be somebody else than the flow is about, whose rules nobody has earned to have asked.
+	j.proving = ticket.Account == j.flow.Subject.Account
 	return flow.ProofChecked{Proof: flow.Proof{Method: flow.MailLink, Account: ticket.Account, Credential: ticket.ID}}, nil
 }
 
@@ -318,8 +332,11 @@ func (j *job) checkApproval(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if wait, err := j.takeOf(ctx, "approval|"+account.ID); err != nil || wait.Reason != 0 {
+		return flow.ProofChecked{Failure: wait}, err
+	}
 	approved, err := j.s.cfg.RecoveryApprover(ctx, RecoveryRequest{
-		Account: account, Locked: j.flow.Subject.Status == flow.Locked, Client: j.client, Proofs: slices.Clone(j.flow.Proofs),
+		Account: account, FlowID: j.record.ID, Locked: j.flow.Subject.Status == flow.Locked, Client: j.client, Proofs: slices.Clone(j.flow.Proofs),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("auth: ask approver: %w", err)

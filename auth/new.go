@@ -91,6 +91,8 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
+	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes)), "Factors is required with Apps and Codes: it keeps what they make")
+	report(!isNil(c.Codes) && isNil(c.Apps), "Codes are set without another second factor, which they are a way around")
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
 		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
 	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")
@@ -175,6 +177,7 @@ func (s *Service) inForce(r flow.Rules) flow.Rules {
 	r.Risk = s.cfg.Risk != nil
 	r.NoTrust = r.NoTrust || s.cfg.TrustedDevices == nil
 	r.Approver = s.cfg.RecoveryApprover != nil
+	r.Unavailable |= flow.MethodsOf(flow.TOTP, flow.RecoveryCode, flow.Passkey, flow.HostFactor) &^ s.secondFactors()
 	return r
 }
 
@@ -184,7 +187,7 @@ func (s *Service) supported(r flow.Rules) error {
 	if r.Verification != flow.VerifyNever && !s.mails() {
 		return errors.New("auth: rules ask for a mailed code, and Config.Letters is not set")
 	}
-	if r.Connection != "" || r.SecondFactor == flow.Always {
+	if r.Connection != "" || r.SecondFactor == flow.Always && !s.secondFactors().Has(flow.TOTP) {
 		return errors.New("auth: rules ask for a connection or a second factor, and none is configured")
 	}
 	return nil
@@ -199,13 +202,17 @@ func (s *Service) servable(g flow.Goal, t flow.Target) error {
 	case mailed && !s.mails():
 		return flow.Deny(flow.NotOffered)
 	case mailed:
+	case g == flow.Enrolment && t.Remove != "" && s.cfg.Factors != nil:
 	case g != flow.SignIn && g != flow.StepUp && g != flow.Enrolment:
 		return flow.Deny(flow.NotOffered)
-	case g == flow.Enrolment && t.Enrol != flow.Password:
+	case g == flow.Enrolment && t.Enrol != flow.Password && !s.secondFactors().Has(t.Enrol):
 		return flow.Deny(flow.NotOffered)
 	}
-	switch {
-	case t.Assurance > flow.AAL1 || t.Methods&^flow.MethodsOf(flow.Password) != 0:
+	most := flow.AAL1
+	if s.secondFactors() != 0 {
+		most = flow.AAL2
+	}
+	if t.Assurance > most || t.Methods&^(s.secondFactors()|flow.MethodsOf(flow.Password)) != 0 {
 		return flow.Deny(flow.AssuranceShort)
 	}
 	return nil

@@ -53,9 +53,6 @@ func (s *Service) CreateAccount(ctx context.Context, n NewAccount) (Account, err
 	if err != nil {
 		return Account{}, err
 	}
-	if err := s.reserved(ctx, identifier); err != nil {
-		return Account{}, err
-	}
 	hash, err := s.firstHash(ctx, n, identifier)
 	if err != nil {
 		return Account{}, err
@@ -139,7 +136,8 @@ func (s *Service) newHash(ctx context.Context, n NewAccount, id Identifier) (str
 }
 
 // directoryEntry adds the account to the directory. One that is there already but was never opened, since
-// an earlier call was cut short or the host put it there, is taken up.
+// an earlier call was cut short or the host put it there, is taken up. Whoever moves to another address reserves
+// the former one before: looked for in this order, it is always seen to be one or the other.
 func (s *Service) directoryEntry(ctx context.Context, n NewAccount, identifier Identifier) (Account, error) {
 	id, err := randomID(s.random)
 	if err != nil {
@@ -149,8 +147,17 @@ func (s *Service) directoryEntry(ctx context.Context, n NewAccount, identifier I
 		ID: id, Identifier: identifier.Value, Display: identifier.Display,
 		Name: n.Name, Language: n.Language, CreatedAt: s.now().UTC(),
 	}
-	err = s.cfg.Directory.Create(ctx, account)
+	there, err := s.cfg.Directory.FindByIdentifier(ctx, identifier.Value)
 	if err == nil {
+		return there, nil
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return Account{}, fmt.Errorf("auth: find account: %w", err)
+	}
+	if err := s.reserved(ctx, identifier); err != nil {
+		return Account{}, err
+	}
+	if err = s.cfg.Directory.Create(ctx, account); err == nil {
 		return account, nil
 	}
 	if !errors.Is(err, ErrTaken) {
@@ -181,21 +188,27 @@ func (s *Service) EnableAccount(ctx context.Context, id string) error {
 	})
 }
 
-// UnlockAccount reopens an account that was locked after a hostile sign-in; one that is closed otherwise stays
-// closed. It also forgets the failed attempts from unknown devices, so that an owner whom strangers shut out
-// can try again.
+// UnlockAccount forgets the failed attempts from unknown devices, so that an owner whom strangers shut out can try
+// again, and reopens an account that was locked after a hostile sign-in; one that is closed otherwise stays closed.
+// An account with a password is not reopened where mail is set up, and that is ErrStale: somebody else may know
+// the password, so only a new one opens it again (SendReset).
 func (s *Service) UnlockAccount(ctx context.Context, id string) error {
 	if err := s.forgetAttempts(ctx, id); err != nil {
 		return err
 	}
-	return s.changeStatus(ctx, id, "account-unlocked", func(a AccountState) (flow.Status, bool) {
-		return flow.Active, a.Status == flow.Locked
+	due := false
+	err := s.changeStatus(ctx, id, "account-unlocked", func(a AccountState) (flow.Status, bool) {
+		due = a.Status == flow.Locked && s.mails() && a.Enrolled.Has(flow.Password)
+		return flow.Active, a.Status == flow.Locked && !due
 	})
+	if err == nil && due {
+		return fmt.Errorf("auth: unlock an account whose password must be reset: %w", ErrStale)
+	}
+	return err
 }
 
 // lock closes an account after a hostile sign-in. Another change at the same time must not save it from that,
-// so the lock is put on whatever stands then.
-// The letters are queued in the act itself.
+// so the lock is put on whatever stands then. The letters are queued in the act itself.
 func (s *Service) lock(ctx context.Context, id string, letters []Letter) error {
 	return s.changeStatus(ctx, id, "account-locked", func(a AccountState) (flow.Status, bool) {
 		return flow.Locked, a.Status == flow.Active

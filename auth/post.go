@@ -29,6 +29,7 @@ var notices = map[flow.Notice]LetterKind{
 	flow.LockedOut:        LockNotice,
 	flow.DeviceTrusted:    TrustNotice,
 	flow.Reopened:         ReopenedNotice,
+	flow.FactorRemoved:    FactorGoneNotice,
 }
 
 // notify puts the notice on record and has it mailed. That it cannot be written changes nothing: what it tells

@@ -73,6 +73,9 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 			return Progress{}, err
 		}
 		begin.Acting = acting
+		if err := j.removes(ctx, acting, &begin.Target); err != nil {
+			return Progress{}, err
+		}
 	}
 	if err := j.drive(ctx, begin); err != nil {
 		return Progress{}, err

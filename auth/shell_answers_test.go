@@ -17,6 +17,12 @@ func (a *arena) run(ctx context.Context, r *request) (auth.Progress, error) {
 	d, inputs := r.deed, auth.Inputs{
 		Password: auth.NewSecret(r.password), NewPassword: auth.NewSecret(r.next), EndOthers: r.deed.others,
 	}
+	if r.secret != "" {
+		inputs.Code = auth.NewSecret(r.secret)
+	}
+	if d.names() {
+		inputs.Identifier = addresses[d.whom]
+	}
 	if r.password == "" {
 		inputs.Password = auth.Secret{}
 	}
@@ -25,14 +31,8 @@ func (a *arena) run(ctx context.Context, r *request) (auth.Progress, error) {
 	}
 	switch {
 	case d.begins():
-		if d.what == "sign-in" {
-			inputs.Identifier = addresses[d.whom]
-		}
 		return a.w.Begin(ctx, auth.BeginRequest{Goal: r.flow.goal, Target: r.flow.target, Client: r.client, Inputs: inputs})
 	case d.continues():
-		if d.what == "identify" {
-			inputs.Identifier = addresses[d.whom]
-		}
 		return a.w.Continue(ctx, auth.ContinueRequest{Handle: auth.NewSecret(r.shown), Action: d.what, Inputs: inputs, Client: r.client})
 	case d.what == "look":
 		id := "AAAAAAAAAAAAAAAAAAAAAA"
@@ -40,6 +40,8 @@ func (a *arena) run(ctx context.Context, r *request) (auth.Progress, error) {
 			id = r.flow.id
 		}
 		return a.w.Look(ctx, id, r.client)
+	case d.what == "preview":
+		return auth.Progress{}, a.preview(ctx, r)
 	case d.acts():
 		return auth.Progress{}, a.act(ctx, r)
 	}
@@ -68,6 +70,8 @@ func (a *arena) act(ctx context.Context, r *request) error {
 
 // operate is what the operator does. "host-password" is a host that sets a password itself and says so.
 func (a *arena) operate(ctx context.Context, r *request) error {
+	address := addresses[r.deed.whom]
+	r.vacant = a.l.holder(address) == nil && a.l.reserved(address, r.now) == nil
 	if p := a.l.people[r.whom]; p != nil {
 		r.status, r.gone = p.status, p.deleted
 	}
@@ -84,6 +88,15 @@ func (a *arena) operate(ctx context.Context, r *request) error {
 		return a.w.EndSessions(ctx, r.whom)
 	case "delete":
 		return a.w.DeleteAccount(ctx, r.whom)
+	case "invite":
+		_, err := a.w.Invite(ctx, auth.NewAccount{Identifier: addresses[r.deed.whom]})
+		return err
+	case "resend":
+		return a.w.ResendInvitation(ctx, r.whom)
+	case "withdraw":
+		return a.w.WithdrawInvitation(ctx, r.whom)
+	case "send-reset":
+		return a.w.SendReset(ctx, r.whom)
 	case "host-password":
 		state, err := a.w.store.State(ctx, r.whom)
 		if err != nil {
@@ -106,7 +119,7 @@ func (a *arena) expect(r *request) verdict {
 		return l.judge(r)
 	case d.what == "look":
 		return l.judgeLook(r)
-	case d.what == "sign-in" || d.operates():
+	case d.begins() && r.flow.byStranger(), d.operates(), d.what == "preview":
 		return verdict{class: proceeds}
 	case d.what == "end-others" && d.token == ended && !l.over(r.session):
 		return verdict{class: unsure} // it expired since it was looked up, and keeping it does not revive it
@@ -223,6 +236,7 @@ func (a *arena) compare(r *request, p auth.Progress, err error, denied *auth.Den
 		if l.owed(r) && (r.issued == nil || err != nil) {
 			l.fail("the right password opened nothing: %v, %+v", err, p.View)
 		}
+		a.compareMail(r, p, err)
 		if r.proof != nil && r.deed.hostile && r.flow.goal == flow.SignIn && l.people[r.flow.whom].status != flow.Locked {
 			l.fail("a hostile sign-in did not lock the account")
 		}
@@ -259,7 +273,8 @@ func (a *arena) learn(r *request, p auth.Progress) {
 	if p.View.Outcome != flow.Open.String() && !(p.View.Refusal != nil && p.View.Refusal.Reason == flow.Expired) {
 		f.closed = true
 	}
-	if r.checks > 0 && r.proof == nil && r.saved > 0 {
+	if wrong := r.deed.secretive() && p.View.Refusal != nil && p.View.Refusal.Reason == flow.WrongCode; wrong && r.saved > 0 ||
+		r.checks > 0 && r.proof == nil && r.saved > 0 && r.deed.what == "password" {
 		if f.failures++; f.failures >= shellLimits.Failures && !f.closed {
 			l.fail("the flow goes on after its last failure")
 		}
@@ -282,12 +297,12 @@ func (a *arena) closeAct(r *request, err error) {
 	if !l.disturbed {
 		a.intend(r, p, err)
 	}
-	if p == nil || err != nil {
+	if p == nil || err != nil || r.deed.writesLetters() {
 		return
 	}
 	e := &ending{account: account, seq: max(r.raised, r.start)}
 	switch r.deed.what {
-	case "disable", "enable", "unlock":
+	case "disable", "enable", "unlock", "withdraw":
 		e.security = p.status != r.status
 		e.sessions = e.security
 	case "compromise":
@@ -303,6 +318,10 @@ func (a *arena) closeAct(r *request, err error) {
 // intend checks that the operator got what was asked for.
 func (a *arena) intend(r *request, p *person, err error) {
 	l := a.l
+	if r.deed.writesLetters() || r.deed.what == "withdraw" {
+		a.intendMail(r, p, err)
+		return
+	}
 	gone := p == nil || p.deleted && r.deed.what != "delete"
 	if gone {
 		if !errors.Is(err, auth.ErrNotFound) {
@@ -322,66 +341,15 @@ func (a *arena) intend(r *request, p *person, err error) {
 		want = flow.Disabled
 	case r.deed.what == "enable" && want == flow.Disabled && p.password == "":
 		want = flow.Invited
+	case r.deed.what == "unlock" && want == flow.Locked && p.password != "":
+		if !errors.Is(err, auth.ErrStale) || p.status != flow.Locked {
+			l.fail("an account was unlocked whose password somebody else may know: %v", err)
+		}
+		return
 	case r.deed.what == "enable" && want == flow.Disabled, r.deed.what == "unlock" && want == flow.Locked:
 		want = flow.Active
 	}
 	if err != nil || p.status != want || r.deed.what == "compromise" && !p.compromised || r.deed.what == "delete" && !p.deleted {
 		l.fail("%s: %v, and the account is %+v", r.deed.what, err, *p)
-	}
-}
-
-// settle compares the stores with the ledger when nothing is under way.
-func (a *arena) settle() {
-	l, now := a.l, a.w.clock.Now()
-	for _, id := range a.ids {
-		a.settleAccount(l.people[id])
-		list, err := a.w.sessions.List(context.Background(), id, now)
-		if err != nil {
-			l.fail("list: %v", err)
-		}
-		real := map[string]bool{}
-		for _, s := range list {
-			real[s.ID] = true
-			if l.sessions[s.ID] == nil || l.sessions[s.ID].account != id {
-				l.fail("a session from nowhere")
-			}
-		}
-		for _, s := range l.issued {
-			if s.account == id {
-				a.settleSession(s, real[s.id])
-			}
-		}
-	}
-}
-
-func (a *arena) settleSession(s *sessionFacts, real bool) {
-	l, now := a.l, a.w.clock.Now()
-	switch {
-	case real && l.dead(s, now):
-		l.fail("a session lives that has ended")
-	case real || l.dead(s, now):
-	case l.disturbed && l.shaken[s.account]:
-		s.ended = true // by one of those that ran at the same time
-	case now.Before(s.surely.Add(sessionIdle - sessionSlack)):
-		l.fail("a session is gone that nobody ended")
-	}
-}
-
-func (a *arena) settleAccount(p *person) {
-	state, err := a.w.store.State(context.Background(), p.id)
-	if p.deleted {
-		if !errors.Is(err, auth.ErrNotFound) {
-			a.l.fail("a deleted account is still there: %v", err)
-		}
-		return
-	}
-	hash, _ := a.w.store.PasswordHash(context.Background(), p.id)
-	if err != nil || state.Status != p.status || state.Compromised != p.compromised ||
-		p.password != "" && hash != hashOf("h1", p.password) && hash != hashOf("h0", p.password) {
-		a.l.fail("the account is %+v (%v); it should be %+v", state, err, *p)
-	}
-	known, err := a.w.sessions.Align(context.Background(), p.id, auth.Standing{})
-	if err != nil || known != (auth.Standing{}) && known != state.Standing {
-		a.l.fail("the sessions know the account as %+v; it is %+v", known, state.Standing)
 	}
 }

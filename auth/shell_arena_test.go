@@ -13,6 +13,7 @@ import (
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/flow"
 	"github.com/cardea-auth/cardea/auth/store/memory"
+	"github.com/cardea-auth/cardea/reset"
 	"github.com/cardea-auth/cardea/session"
 )
 
@@ -48,6 +49,7 @@ func newArena(t testing.TB, wrong fault) *arena {
 		require.NoError(t, err)
 		c.Sessions = tapSessions{manager, tap}
 		c.Limits, c.Throttle = shellLimits, shellThrottle
+		a.l.mails(t, c, store, tap)
 		c.Risk = func(ctx context.Context, _ auth.RiskRequest) (flow.Verdict, error) {
 			if requestIn(ctx).deed.hostile {
 				return flow.RiskLock, nil
@@ -77,12 +79,13 @@ func newArena(t testing.TB, wrong fault) *arena {
 // enter adds an account: Ann, Eve whose hash is due for an upgrade, and Ivy who never came.
 func (a *arena) enter(t testing.TB, i int) {
 	n := auth.NewAccount{Identifier: addresses[i]}
-	p := &person{name: addresses[i], status: flow.Invited}
+	p := &person{name: addresses[i], address: addresses[i], status: flow.Invited}
 	if i != isIvy {
 		n.Password, p.password, p.status = auth.NewSecret(right), right, flow.Active
 	}
 	account, err := a.w.CreateAccount(a.w.ctx, n)
 	require.NoError(t, err)
+	a.l.order = append(a.l.order, p)
 	if i == isEve {
 		require.NoError(t, a.w.store.Rehash(a.w.ctx, account.ID, hashOf("h1", right), hashOf("h0", right)))
 	}
@@ -103,6 +106,9 @@ func (a *arena) serve() {
 	if a.fault.devices != nil {
 		cfg.Devices = a.fault.devices(devices)
 	}
+	secrets, err := reset.New(reset.Config{Keys: cfg.Keys})
+	require.NoError(a.w.t, err)
+	cfg.Secrets, a.l.post.reveal = secrets, secrets.Reveal
 	a.w.Service, err = auth.New(cfg)
 	require.NoError(a.w.t, err)
 }
@@ -200,17 +206,17 @@ func (a *arena) resolve(d deed) (r *request, ok bool) {
 	if !d.acts() && r.session != nil && r.session.native != r.client.Native {
 		r.session = nil // a token of the other transport is none
 	}
-	if d.what == "sign-in" || d.what == "identify" || d.operates() {
-		r.whom = addresses[d.whom]
-		if d.whom < isNobody {
-			r.whom = a.ids[d.whom]
-		}
+	if d.operates() || d.names() {
+		r.whom = a.named(d)
 	}
 	switch {
 	case d.begins():
 		g := goals[d.what]
 		r.flow = &flowFacts{by: d.by, goal: g.goal, target: g.target, keys: l.keys, handles: map[uint64]string{}}
-		if g.goal != flow.SignIn && r.session != nil {
+		if d.names() {
+			r.flow.address = addresses[d.whom]
+		}
+		if !g.goal.ByStranger() && r.session != nil {
 			r.flow.acting, r.whom = r.session, r.session.account
 		}
 	case d.continues() || d.what == "look":
@@ -220,7 +226,19 @@ func (a *arena) resolve(d deed) (r *request, ok bool) {
 	case d.what == "end-one":
 		return r, a.pickTarget(r)
 	}
-	return r, a.pickPasswords(r)
+	return r, a.pickPasswords(r) && a.pickSecret(r)
+}
+
+// named is whom a deed is about: the id of an account, or an address that nobody has. Operators know accounts by
+// their ids, also when they are gone or have another address by now.
+func (a *arena) named(d deed) string {
+	if d.operates() && d.what != "invite" && d.whom < isNobody {
+		return a.ids[d.whom]
+	}
+	if p := a.l.holder(addresses[d.whom]); p != nil {
+		return p.id
+	}
+	return addresses[d.whom]
 }
 
 // pickCookies chooses the session and the device that come along.

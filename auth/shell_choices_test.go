@@ -50,6 +50,9 @@ func (a *arena) beginnings() []deed {
 // steps are what the flow's own browser and others may do with its handles.
 func (a *arena) steps(i int) []deed {
 	f := a.l.begun[i]
+	if f.goal != flow.SignIn && f.goal != flow.StepUp && f.target.Enrol != flow.Password {
+		return a.mailSteps(i)
+	}
 	by, other := f.by, (f.by+1)%clients
 	list := []deed{
 		submit(by, i, rightOne), submit(by, i, wrongOne), submit(other, i, rightOne), submit((f.by+2)%clients, i, rightOne),

@@ -19,15 +19,16 @@ const (
 
 var clientNames = [clients]string{"owner", "thief", "native client"}
 
-// The people: two accounts, one that was never activated, and an address that nobody has.
+// The people: two accounts, one that was never activated, and two addresses that nobody has.
 const (
 	isAnn = iota
 	isEve
 	isIvy
 	isNobody
+	isFree // another one
 )
 
-var addresses = [...]string{ann, "eve@example.com", "ivy@example.com", stranger}
+var addresses = [...]string{ann, "eve@example.com", "ivy@example.com", stranger, "free@example.com"}
 
 // Which of several things a deed takes along.
 type pick int
@@ -76,6 +77,8 @@ type deed struct {
 	hostile bool // the host takes this sign-in for hostile
 	busy    bool // the server is too busy to look at passwords
 	wait    time.Duration
+	link    int       // which of the links or codes that were mailed
+	topic   flow.Goal // of a link that is only looked at
 
 	during *deed // runs in the middle of this one, before its call of a port that at numbers
 	at     int
@@ -89,6 +92,13 @@ var goals = map[string]struct {
 	"step-up": {flow.StepUp, flow.Target{Assurance: flow.AAL1}},
 	"fresh":   {flow.StepUp, flow.Target{Assurance: flow.AAL1, MaxAge: stepUpAge}},
 	"enrol":   {flow.Enrolment, flow.Target{Enrol: flow.Password}},
+
+	"forgot":   {goal: flow.Recovery}, // with an address
+	"reset":    {goal: flow.Recovery}, // to follow a link
+	"activate": {goal: flow.Activation},
+	"undo":     {goal: flow.Reversal},
+	"sign-up":  {goal: flow.SignUp},
+	"move":     {flow.Enrolment, flow.Target{Enrol: flow.MailCode}},
 }
 
 func (d deed) begins() bool {
@@ -100,8 +110,24 @@ func (d deed) continues() bool {
 	switch d.what {
 	case "identify", "password", "new-password", "restart", "cancel", "accept":
 		return true
+	case "mail-link", "mail-code", "send-mail-link", "send-mail-code", "new-address":
+		return true
 	}
 	return false
+}
+
+// names reports whether the deed names an address.
+func (d deed) names() bool {
+	switch d.what {
+	case "sign-in", "identify", "forgot", "sign-up", "new-address":
+		return true
+	}
+	return false
+}
+
+// secretive reports whether the deed comes with a link or a code.
+func (d deed) secretive() bool {
+	return d.what == "mail-link" || d.what == "mail-code" || d.what == "preview"
 }
 
 // acts is what a session does outside a flow.
@@ -116,6 +142,8 @@ func (d deed) acts() bool {
 func (d deed) operates() bool {
 	switch d.what {
 	case "disable", "enable", "unlock", "compromise", "changed", "end-all", "delete", "host-password":
+		return true
+	case "invite", "resend", "withdraw", "send-reset":
 		return true
 	}
 	return false
@@ -142,7 +170,7 @@ func (d deed) String() string {
 	default:
 		fmt.Fprintf(&b, "%s: %s", clientNames[d.by], d.what)
 	}
-	if d.what == "sign-in" || d.what == "identify" {
+	if d.names() {
 		b.WriteString(" " + addresses[d.whom])
 	}
 	if d.continues() || d.what == "look" {
@@ -150,6 +178,9 @@ func (d deed) String() string {
 		if d.age != 0 {
 			fmt.Fprintf(&b, " handle %d back", d.age)
 		}
+	}
+	if d.secretive() {
+		fmt.Fprintf(&b, ", secret %d", d.link)
 	}
 	if d.pw != noPassword {
 		b.WriteString(", " + guessNames[d.pw] + " password")

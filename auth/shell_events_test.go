@@ -23,8 +23,13 @@ func (l *ledger) wrote(ctx context.Context, what string) {
 // found is the account, or the lack of one, behind the address that was typed. What stands for the lack of one is
 // made with the oldest key.
 func (l *ledger) found(r *request, identifier, account string) {
-	if identifier != addresses[r.deed.whom] {
+	f := r.flow
+	if !r.disturbed && (!r.deed.names() && r.deed.what != "invite" || identifier != addresses[r.deed.whom]) &&
+		(f == nil || identifier != f.address && identifier != f.candidate) {
 		l.fail("an address was looked for that nobody typed")
+	}
+	if f == nil || f.goal == flow.SignUp || f.goal == flow.Enrolment {
+		return // whose address it is decides nothing of whom it is about
 	}
 	r.whom = cmp.Or(account, fmt.Sprint(identifier, " under key ", r.oldest))
 }
@@ -38,6 +43,13 @@ func (l *ledger) created(r *request, rec auth.FlowRecord) {
 	f.id, f.version, r.saved = rec.ID, rec.Version, rec.Version
 	f.begun, f.stepped, f.saved, f.whom = r.now, r.now, r.now, r.whom
 	f.seq = max(r.looked, r.start)
+	if r.postage > 0 {
+		f.sent = r.now
+	}
+	if f.goal == flow.SignUp {
+		f.whom = ""
+		l.prospect(r)
+	}
 	l.flows[rec.ID] = f
 	l.begun = append(l.begun, f)
 }
@@ -58,9 +70,12 @@ func (l *ledger) saved(r *request, rec auth.FlowRecord) {
 	if r.proof != nil {
 		f.proof = r.proof
 	}
+	l.stepped(r)
 	switch {
 	case r.deed.what == "restart" && f.byStranger():
 		f.whom, f.proof = "", nil
+		f.address, f.reached, f.link, f.sent = "", "", nil, time.Time{}
+	case f.goal == flow.SignUp:
 	case r.deed.what == "identify" && f.whom == "":
 		f.whom = r.whom
 	}
@@ -76,6 +91,10 @@ func (l *ledger) admitted(r *request, ok bool) {
 
 // took is an attempt to have a password looked at.
 func (l *ledger) took(r *request, ok bool) {
+	if r.deed.what == "mail-code" && r.expect.class != refuses && r.expect.class != repeats {
+		l.tookCode(r, ok)
+		return
+	}
 	if r.deed.what != "password" || r.expect.class == refuses || r.expect.class == repeats {
 		l.fail("a try was counted for what is none")
 		return
@@ -103,6 +122,9 @@ func (l *ledger) took(r *request, ok bool) {
 
 func (l *ledger) gaveBack(r *request) {
 	switch f := r.flow; {
+	case r.deed.what == "new-password" && f != nil && f.goal == flow.Recovery: // the ledger knows when it is done
+	case r.deed.what == "mail-code" && f.goal == flow.SignUp && (r.good || l.disturbed):
+		l.throttle.giveBack(r.attempt, r.now, true)
 	case r.deed.what == "unlock":
 		l.throttle.forget(l.name(r.whom), true)
 	case r.issued != nil && f.goal == flow.SignIn:

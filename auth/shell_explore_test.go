@@ -86,6 +86,10 @@ func (s *search) run(x extent) error {
 		s.breadth(o.story, x.depth, (*arena).choices)
 		s.pairs(o.story, o.outer, o.inner, x.stride)
 	}
+	for _, o := range mailOpenings() {
+		s.breadth(o.story, x.depth, (*arena).mailChoices)
+		s.pairs(o.story, o.outer, o.inner, x.stride)
+	}
 	s.parallel(x.walks, func(i int) error { return s.walk(uint64(i), x.length) })
 	return s.problem
 }
@@ -98,7 +102,7 @@ func reach() extent {
 	case testing.Short():
 		return extent{depth: 1, stride: 3, walks: 150, length: 60}
 	}
-	return extent{depth: 2, stride: 1, walks: 600, length: 80}
+	return extent{depth: 2, stride: 1, walks: 800, length: 80}
 }
 
 // problemFound is what the test says when the exploration has found something.
@@ -113,9 +117,13 @@ func TestShellExploration(t *testing.T) {
 	require.NotZero(t, s.total.sessions)
 	require.NotZero(t, s.total.changes)
 	require.NotZero(t, s.total.repeats)
+	require.NotZero(t, s.total.completions)
+	require.NotZero(t, s.total.moves)
+	require.NotZero(t, s.total.signUps)
+	require.NotZero(t, s.total.shown)
 	for _, reason := range []auth.Reason{
 		flow.BadCredentials, flow.TooManyAttempts, flow.Expired, flow.Stale, flow.SessionRequired, flow.NotOffered,
-		flow.AccountLocked, flow.PasswordRejected, flow.Busy,
+		flow.AccountLocked, flow.PasswordRejected, flow.Busy, flow.WrongCode, flow.TooSoon, flow.AddressTaken,
 	} {
 		require.NotZero(t, s.total.refusals[reason.String()], "nothing was refused as %s", reason)
 	}

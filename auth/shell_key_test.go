@@ -13,9 +13,8 @@ func (a *arena) key() string {
 	l, now := a.l, a.w.clock.Now()
 	k := packer{}
 	k.put(l.keys, l.oldest)
-	for _, id := range a.ids {
-		p := l.people[id]
-		k.put(int(p.status))
+	for _, p := range l.order {
+		k.put(int(p.status), slices.Index(addresses[:], p.address))
 		k.flag(p.compromised, p.deleted, p.former != "")
 		k.text(p.password)
 	}
@@ -33,6 +32,7 @@ func (a *arena) key() string {
 		}
 	}
 	a.packCounts(&k, now)
+	a.packMail(&k, now)
 	for _, c := range a.clients {
 		held := l.byToken(c.session)
 		k.put(slices.Index(l.issued, held))
@@ -46,7 +46,9 @@ func (a *arena) key() string {
 
 func (a *arena) packFlow(k *packer, i int, f *flowFacts, now time.Time) {
 	k.put(i, f.by, int(f.goal), int(f.target.MaxAge/time.Second), f.failures, int(f.need), slices.Index(a.l.issued, f.acting))
-	k.put(slices.Index(a.ids[:], f.whom), f.keys, int(min(f.version, 3)))
+	k.put(slices.Index(addresses[:], f.address), slices.Index(addresses[:], f.candidate), slices.Index(a.l.post.links, f.link))
+	k.flag(f.reached != "", f.leaves)
+	k.put(slices.Index(a.l.order, a.l.people[f.whom]), f.keys, int(min(f.version, 3)))
 	k.flag(f.closed, f.issued != nil, f.proof != nil, f.whom == "")
 	k.age(now.Sub(f.saved), 30*time.Second)
 	k.age(now.Sub(f.stepped), shellLimits.Idle)
@@ -62,7 +64,7 @@ func (a *arena) packFlow(k *packer, i int, f *flowFacts, now time.Time) {
 }
 
 func (a *arena) packSession(k *packer, s *sessionFacts, dead bool, now time.Time) {
-	k.put(slices.Index(a.ids[:], s.account))
+	k.put(slices.Index(a.l.order, a.l.people[s.account]))
 	if k.flag(dead); dead {
 		return
 	}

@@ -16,8 +16,10 @@ import (
 //   - shell_ledger_test.go, shell_rules_test.go: the ledger, which knows who asked what, who proved what and when;
 //   - shell_throttle_test.go: the counters, counted a second time;
 //   - shell_witness_test.go: tells the ledger what passes through the ports;
-//   - shell_events_test.go, shell_answers_test.go: what the ledger makes of that, and of each answer;
+//   - shell_events_test.go, shell_answers_test.go, shell_settle_test.go: what the ledger makes of that, of each answer,
+//     and of what the stores hold in the end;
 //   - shell_deeds_test.go, shell_arena_test.go: what the adversary, the owner and the operator may do;
+//   - shell_mail_*_test.go: all of that for what goes through a mailbox;
 //   - shell_choices_test.go, shell_key_test.go, shell_search_test.go, shell_explore_test.go: which orders of it are
 //     tried, and the tests;
 //   - shell_faults_test.go, shell_mutants_test.go: what the exploration must find.
@@ -33,6 +35,8 @@ type ledger struct {
 	problem   error
 
 	people   map[string]*person // by account id
+	order    []*person          // in the order of their coming
+	post     post
 	flows    map[string]*flowFacts
 	begun    []*flowFacts // in the order of their beginning
 	sessions map[string]*sessionFacts
@@ -50,11 +54,14 @@ type ledger struct {
 // person is an account as it truly is: the ledger learns of a change when the store has made it.
 type person struct {
 	id, name    string
+	address     string
 	status      flow.Status
 	password    string
 	former      string
 	compromised bool
 	deleted     bool
+	ahead       bool // the sessions' picture of it is
+	remains     bool // something is kept of it all the same
 }
 
 // proofFacts is one right password that was handed in and looked at.
@@ -85,9 +92,19 @@ type flowFacts struct {
 	issued   *sessionFacts
 	closed   bool
 	need     flow.Need // as last seen
+
+	address   string     // that was typed
+	candidate string     // the one to change to
+	lane      string     // under which tries of its codes are counted
+	reached   string     // the one at which a code was read
+	link      *linkFacts // that was shown and is good
+	sent      time.Time  // when a letter was last paid for
+	tried     bool       // a code was typed since
+	leaves    bool       // the account's change of address is prepared
+	opened    bool       // an account was made
 }
 
-func (f *flowFacts) byStranger() bool { return f.goal == flow.SignIn }
+func (f *flowFacts) byStranger() bool { return f.goal.ByStranger() }
 
 // sessionFacts is one session that was issued.
 type sessionFacts struct {
@@ -142,6 +159,9 @@ type request struct {
 	closed  bool // the flow was over before
 
 	shown, password, next string // the texts that are handed in
+	link                  *linkFacts
+	code                  *codeFacts
+	secret                string // the link or the code, as it is handed in
 
 	// What happened in it.
 	looked  int // when the account was first looked at
@@ -161,7 +181,15 @@ type request struct {
 	issued  *sessionFacts
 	granted int // entries in the audit trail
 	writes  []string
-	calls   int // of ports
+	calls   int  // of ports
+	asked   bool // the counters were asked whether a letter may go out
+	postage int  // how many may
+	mailed  int  // letters with a secret in them
+	looking bool // at a link that is good
+	good    bool // what was handed in, before it was used
+	free    bool // the address that it is about was nobody's
+	vacant  bool // so was the one that the operator names
+	moved   bool // what the step has brought is noted
 
 	disturbed bool // something ran in the middle of it
 }
@@ -183,6 +211,7 @@ const (
 
 type counts struct {
 	requests, sessions, interleaved, changes, repeats int
+	links, codes, completions, moves, signUps, shown  int
 	refusals                                          map[string]int
 }
 
@@ -192,6 +221,7 @@ func newLedger(rule auth.Throttle) *ledger {
 		devices: map[string]*deviceFacts{}, shaken: map[string]bool{}, keys: 1, oldest: 1,
 		throttle: &throttle{rule: rule, lanes: map[string]*lane{}, leaks: map[string]*leaky{}},
 		counts:   counts{refusals: map[string]int{}},
+		post:     post{alike: &sights{seen: map[string]string{}}, vague: map[string]int{}},
 	}
 }
 

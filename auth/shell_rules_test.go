@@ -10,12 +10,13 @@ import (
 // The limits of the installation that is explored: small, so that each boundary is a step or two away.
 var (
 	shellLimits = flow.Limits{
-		Idle: 3 * time.Minute, Total: 8 * time.Minute, Challenge: time.Minute, Resend: time.Minute,
+		Idle: 3 * time.Minute, Total: 8 * time.Minute, Challenge: 100 * time.Second, Resend: time.Minute,
 		Fresh: 2 * time.Minute, Failures: 3, Tries: 1,
 	}
 	shellThrottle = auth.Throttle{
 		Free: 2, FirstDelay: 40 * time.Second, MaxDelay: 80 * time.Second, Cap: 5,
 		AccountCap: 6, AccountLeak: time.Hour, PrefixCap: 7, PrefixLeak: time.Hour, BeginCap: 9, BeginLeak: 2 * time.Minute,
+		MailCap: 2, MailLeak: 4 * time.Minute,
 	}
 )
 
@@ -68,6 +69,8 @@ func (l *ledger) mayIssue(r *request, account string) string {
 		return "a sign-in past a compromised password"
 	case f.whom != account && r.whom != account:
 		return "a session for another account than the flow is about"
+	case f.goal != flow.SignIn && f.goal != flow.StepUp && f.goal != flow.Enrolment:
+		return "a session out of a mailbox"
 	case f.issued != nil:
 		return "a second session from one flow"
 	case f.acting != nil && l.dead(f.acting, r.now):
@@ -75,7 +78,7 @@ func (l *ledger) mayIssue(r *request, account string) string {
 	case f.closed && r.saved != f.version:
 		return "a session from a flow that is over"
 	}
-	return l.mayGoOn(r, account, f.goal == flow.StepUp && f.target.MaxAge > 0)
+	return l.mayGoOn(r, account, f.goal == flow.StepUp && f.target.MaxAge > 0 || f.target.Enrol == flow.MailCode)
 }
 
 // mayGoOn holds for everything that a flow does in the name of an account: what was proven in it, when, by
@@ -89,7 +92,7 @@ func (l *ledger) mayGoOn(r *request, account string, inherited bool) string {
 	if r.proof != nil {
 		proof = r.proof
 	}
-	fresh := inherited && r.now.Sub(f.acting.proofAt) <= stepUpAge
+	fresh := inherited && r.now.Sub(f.acting.proofAt) <= f.lasts()
 	switch {
 	case proof == nil && !fresh:
 		return "nothing was proven"
@@ -109,6 +112,14 @@ func (l *ledger) mayGoOn(r *request, account string, inherited bool) string {
 		}
 	}
 	return ""
+}
+
+// lasts is how old a proof may be that the session has brought along.
+func (f *flowFacts) lasts() time.Duration {
+	if f.goal == flow.Enrolment {
+		return shellLimits.Fresh
+	}
+	return stepUpAge
 }
 
 // mayAct holds for whoever takes the step.
@@ -147,7 +158,7 @@ func (l *ledger) mayChange(r *request, account string) string {
 		return "a change by a session that had ended"
 	case f.goal == flow.SignIn && !p.compromised:
 		return "a change that was not due"
-	case f.goal != flow.SignIn && f.goal != flow.Enrolment:
+	case f.goal != flow.SignIn && (f.goal != flow.Enrolment || f.target.Enrol != flow.Password):
 		return "a change by a flow for something else"
 	}
 	if problem := l.mayGoOn(r, account, false); problem != "" {
@@ -167,5 +178,5 @@ func (l *ledger) owed(r *request) bool {
 		return false
 	}
 	p := l.people[f.whom]
-	return p.status == flow.Active && !p.compromised && f.goal != flow.Enrolment
+	return p.status == flow.Active && !p.compromised && !p.ahead && f.goal != flow.Enrolment
 }

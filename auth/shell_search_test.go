@@ -20,6 +20,7 @@ type search struct {
 	t     testing.TB
 	fault fault
 
+	alike   *sights
 	mu      sync.Mutex
 	seen    map[string]struct{}
 	arenas  int
@@ -29,7 +30,7 @@ type search struct {
 }
 
 func newSearch(t testing.TB, wrong fault) *search {
-	return &search{t: t, fault: wrong, seen: map[string]struct{}{}, total: counts{refusals: map[string]int{}}}
+	return &search{t: t, fault: wrong, alike: &sights{seen: map[string]string{}}, seen: map[string]struct{}{}, total: counts{refusals: map[string]int{}}}
 }
 
 // parallel calls visit for 0 to n-1 on all processors, and leaves the rest out once there is a problem.
@@ -67,15 +68,28 @@ func (s *search) count(a *arena) {
 	s.total.sessions += c.sessions
 	s.total.interleaved += c.interleaved
 	s.total.changes += c.changes
+	s.total.links += c.links
+	s.total.codes += c.codes
+	s.total.completions += c.completions
+	s.total.moves += c.moves
+	s.total.signUps += c.signUps
+	s.total.shown += c.shown
 	s.total.repeats += c.repeats
 	for reason, n := range c.refusals {
 		s.total.refusals[reason] += n
 	}
 }
 
+// arena returns a new arena, in which strangers see what they see in all others.
+func (s *search) arena() *arena {
+	a := newArena(s.t, s.fault)
+	a.l.post.alike = s.alike
+	return a
+}
+
 // at returns an arena after the story.
 func (s *search) at(story []deed) (*arena, error) {
-	a := newArena(s.t, s.fault)
+	a := s.arena()
 	return a, a.play(story...)
 }
 
@@ -171,6 +185,7 @@ func epilogue(a *arena) []deed {
 		list = append(list, submit(f.by, i, rightOne).aged(1), submit((f.by+1)%clients, i, rightOne), submit(f.by, i, rightOne))
 	}
 	list = append(list, begin(owner, "use"), begin(thief, "use"), begin(thief, "use").with(stolen), begin(thief, "use").with(ended))
+	list = append(list, mailEpilogue(a)...)
 	list = append(list, pause(shellLimits.Total))
 	for i, f := range a.l.begun {
 		list = append(list, submit(f.by, i, rightOne), submit(f.by, i, rightOne).aged(1))
@@ -181,7 +196,7 @@ func epilogue(a *arena) []deed {
 // walk does length deeds of a seeded choice: some that lead on, some of any kind, some in the middle of others.
 func (s *search) walk(seed uint64, length int) error {
 	random := rand.New(rand.NewPCG(seed, 0))
-	a := newArena(s.t, s.fault)
+	a := s.arena()
 	var err error
 	for range length {
 		if err = a.play(a.anyDeed(random, 2)); err != nil {
@@ -199,7 +214,14 @@ func (s *search) walk(seed uint64, length int) error {
 // anyDeed chooses a deed, perhaps with others inside it, nested to the depth.
 func (a *arena) anyDeed(random *rand.Rand, depth int) deed {
 	d := a.natural(random)
-	if list := a.choices(); random.IntN(100) < 45 {
+	if random.IntN(100) < 12 {
+		d = mailBeginning(random.IntN(clients), random)
+	}
+	choices := a.choices
+	if random.IntN(2) == 0 {
+		choices = a.mailChoices
+	}
+	if list := choices(); random.IntN(100) < 45 {
 		d = list[random.IntN(len(list))]
 	}
 	if d.what == "delete" && random.IntN(8) > 0 {
@@ -218,12 +240,15 @@ func (a *arena) natural(random *rand.Rand) deed {
 	case p.status == flow.Disabled && random.IntN(3) == 0:
 		return operator("enable")
 	case p.status == flow.Locked && random.IntN(3) == 0:
-		return operator("unlock")
+		return asks(owner, "forgot", isAnn) // only a reset opens it
 	}
 	for i := len(a.l.begun) - 1; i >= max(0, len(a.l.begun)-3); i-- {
 		f := a.l.begun[i]
 		if f.closed || f.expired(a.w.clock.Now()) || random.IntN(3) == 0 {
 			continue
+		}
+		if d, ok := a.naturalMail(i, random); ok {
+			return d
 		}
 		switch {
 		case f.need == flow.Identification:
@@ -245,8 +270,9 @@ func (a *arena) natural(random *rand.Rand) deed {
 func (s *search) report() string {
 	var b strings.Builder
 	c := s.total
-	fmt.Fprintf(&b, "%d requests in %d arenas, %d of them inside others; %d abstract states; %d sessions, %d changes of password, %d second looks; refusals:",
-		c.requests, s.arenas, c.interleaved, len(s.seen), c.sessions, c.changes, c.repeats)
+	fmt.Fprintf(&b, "%d requests in %d arenas, %d of them inside others; %d abstract states; %d sessions, %d changes of password, %d second looks; %d links and %d codes mailed, %d links used, %d accounts opened, %d addresses changed, %d answers to strangers; refusals:",
+		c.requests, s.arenas, c.interleaved, len(s.seen), c.sessions, c.changes, c.repeats,
+		c.links, c.codes, c.completions, c.signUps, c.moves, c.shown)
 	for _, reason := range slices.Sorted(maps.Keys(c.refusals)) {
 		fmt.Fprintf(&b, " %s %d", reason, c.refusals[reason])
 	}

@@ -30,6 +30,7 @@ func (l *ledger) witnessed(c *auth.Config) {
 	c.Passwords = witnessPasswords{c.Passwords, l}
 	c.Sessions = witnessSessions{c.Sessions, l}
 	c.Audit = witnessAudit{c.Audit, l}
+	c.Letters, c.Tickets = witnessLetters{c.Letters, l}, witnessTickets{c.Tickets, l}
 	c.Logger = slog.New(witnessLog{slog.DiscardHandler, l})
 }
 
@@ -46,6 +47,24 @@ func (d witnessDirectory) FindByIdentifier(ctx context.Context, identifier strin
 	return account, err
 }
 
+func (d witnessDirectory) Create(ctx context.Context, a auth.Account) error {
+	err := d.Directory.Create(ctx, a)
+	if r := requestIn(ctx); r != nil && err == nil {
+		d.l.wrote(ctx, "create account")
+		d.l.listed(r, a)
+	}
+	return err
+}
+
+func (d witnessDirectory) ChangeIdentifier(ctx context.Context, id, from, to, display string) error {
+	err := d.Directory.ChangeIdentifier(ctx, id, from, to, display)
+	if err == nil {
+		d.l.wrote(ctx, "address")
+		d.l.moved(requestIn(ctx), id, from, to)
+	}
+	return err
+}
+
 type witnessAccounts struct {
 	auth.AccountStore
 	l *ledger
@@ -57,6 +76,15 @@ func (a witnessAccounts) State(ctx context.Context, id string) (auth.AccountStat
 		r.looked = a.l.tick()
 	}
 	return state, err
+}
+
+func (a witnessAccounts) Open(ctx context.Context, id string, status flow.Status, hash string, now time.Time) error {
+	err := a.AccountStore.Open(ctx, id, status, hash, now)
+	if r := requestIn(ctx); r != nil && err == nil {
+		a.l.wrote(ctx, "open account")
+		a.l.opened(r, id, status, hash)
+	}
+	return err
 }
 
 func (a witnessAccounts) SetStatus(ctx context.Context, id string, from auth.Standing, to flow.Status, now time.Time, letters ...auth.Letter) (flow.Epochs, error) {
@@ -72,6 +100,7 @@ func (a witnessAccounts) RaiseEpochs(ctx context.Context, id string, least flow.
 	epochs, err := a.AccountStore.RaiseEpochs(ctx, id, least)
 	if err == nil {
 		a.l.wrote(ctx, "epochs")
+		a.l.post.vague[id] = a.l.tick()
 	}
 	return epochs, err
 }
@@ -160,8 +189,14 @@ type witnessCounters struct {
 
 func (c witnessCounters) Take(ctx context.Context, b []auth.Bucket, now time.Time) (auth.Taken, error) {
 	taken, err := c.Counters.Take(ctx, b, now)
-	if strings.HasPrefix(b[0].Key, "review|") {
-		return taken, err // the ledger keeps no count of reviews; no arena has as many as are allowed
+	switch r := requestIn(ctx); {
+	case strings.HasPrefix(b[0].Key, "review|"), strings.HasPrefix(b[0].Key, "new-device|"):
+		return taken, err // the ledger keeps no count of reviews and notices; no arena has as many reviews as are allowed
+	case strings.HasPrefix(b[0].Key, "mail"):
+		if err == nil {
+			c.l.paid(r, taken.OK)
+		}
+		return taken, err
 	}
 	if r := requestIn(ctx); err == nil && r.deed.begins() {
 		c.l.admitted(r, taken.OK)

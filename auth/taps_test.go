@@ -27,6 +27,10 @@ func (d tapDirectory) Create(ctx context.Context, a auth.Account) error {
 	return d.t.do(ctx, "Directory.Create", func() error { return d.Directory.Create(ctx, a) })
 }
 
+func (d tapDirectory) ChangeIdentifier(ctx context.Context, id, from, to, display string) error {
+	return d.t.do(ctx, "Directory.ChangeIdentifier", func() error { return d.Directory.ChangeIdentifier(ctx, id, from, to, display) })
+}
+
 type tapAccounts struct {
 	auth.AccountStore
 	t *tap
@@ -221,4 +225,25 @@ type tapAudit struct {
 
 func (a tapAudit) Record(ctx context.Context, e auth.AuditEvent) error {
 	return a.t.do(ctx, "Audit.Record", func() error { return a.AuditSink.Record(ctx, e) })
+}
+
+type tapFactors struct {
+	auth.FactorStore
+	t *tap
+}
+
+func (s tapFactors) Factors(ctx context.Context, account string) ([]auth.StoredFactor, error) {
+	return tapped(s.t, ctx, "Factors.Factors", func() ([]auth.StoredFactor, error) { return s.FactorStore.Factors(ctx, account) })
+}
+
+func (s tapFactors) ChangeFactors(ctx context.Context, c auth.FactorChange) (flow.Epochs, error) {
+	return tapped(s.t, ctx, "Factors.ChangeFactors", func() (flow.Epochs, error) { return s.FactorStore.ChangeFactors(ctx, c) })
+}
+
+func (s tapFactors) UseFactor(ctx context.Context, account, id string, from, to int64, data string, now time.Time) error {
+	return s.t.do(ctx, "Factors.UseFactor", func() error { return s.FactorStore.UseFactor(ctx, account, id, from, to, data, now) })
+}
+
+func (s tapFactors) ConsumeFactor(ctx context.Context, account, id, data string) error {
+	return s.t.do(ctx, "Factors.ConsumeFactor", func() error { return s.FactorStore.ConsumeFactor(ctx, account, id, data) })
 }

@@ -61,13 +61,19 @@ func (j *job) attemptBuckets(m flow.Method) []Bucket {
 		Key: j.laneKey(m), Cap: t.Cap, Free: t.Free, FirstDelay: t.FirstDelay, MaxDelay: t.MaxDelay, Forget: forget,
 	}
 	if j.flow.Known {
-		return []Bucket{lane}
+		return []Bucket{lane, {Key: j.deviceKey(), Cap: t.AccountCap, Leak: t.AccountLeak, Forget: forget}}
 	}
 	return []Bucket{
 		lane,
 		{Key: "prefix|" + j.prefixKey(), Cap: t.PrefixCap, Leak: t.PrefixLeak, Forget: forget},
 		{Key: accountKey(j.flow.Subject.Account), Cap: t.AccountCap, Leak: t.AccountLeak, Forget: forget},
 	}
+}
+
+// deviceKey counts the failures of all authenticators that a known device makes: whoever sits at one must not
+// have a hundred tries of each.
+func (j *job) deviceKey() string {
+	return "device|" + j.s.cfg.Devices.Device(j.client.Device) + "|" + j.flow.Subject.Account
 }
 
 // laneKey gives each known device a lane of its own: whoever sits at a computer that the owner used once
@@ -117,7 +123,11 @@ func (j *job) takeAttempt(ctx context.Context, m flow.Method) (flow.Event, error
 // counters that are shared; a full sign-in resets the account's own.
 func (j *job) settle(ctx context.Context, e flow.SettleAttempts) error {
 	if e.All {
-		if err := j.s.cfg.Counters.Reset(ctx, accountKey(j.flow.Subject.Account)); err != nil {
+		keys := []string{accountKey(j.flow.Subject.Account)}
+		if j.flow.Known {
+			keys = append(keys, j.deviceKey())
+		}
+		if err := j.s.cfg.Counters.Reset(ctx, keys...); err != nil {
 			j.s.fault(ctx, "reset account counter", err) // the session exists; the counter only falls by itself
 		}
 		return nil

@@ -15,6 +15,7 @@ type accountView struct {
 	EndOthers *form
 	Devices   []deviceRow // those that are trusted
 	RemoveAll *form
+	Factors   *factorsView // nil where there are none and none can be added
 	SignOut   form
 	Password  string // where to change it
 	Move      string // where to change the address; empty if that is not offered
@@ -48,6 +49,10 @@ func showAccount(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	factors, err := x.h.svc.Factors(x.r.Context(), s)
+	if err != nil {
+		return err
+	}
 	token, err := x.h.formToken(toSession, s.ID)
 	if err != nil {
 		return err
@@ -56,6 +61,7 @@ func showAccount(x *exchange) error {
 		Address: account.Display, Name: account.Name, Password: x.path("/password"), Sessions: x.rows(list, token),
 		SignOut: form{URL: x.path("/sign-out"), Submit: x.lang.text("submit.sign-out"), Style: "secondary", Hidden: []hidden{{"form_token", token}}},
 	}
+	view.Factors = x.factorsView(factors, token)
 	if x.h.svc.Serves(flow.Enrolment, newAddress) {
 		view.Move = x.path("/address")
 	}

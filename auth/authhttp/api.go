@@ -10,7 +10,7 @@ import (
 )
 
 // stepNames are the fields that POST {prefix}/flow may have at all; checkFields looks which go together.
-var stepNames = slices.Concat([]string{"goal", "return_to", "level", "max_age", "enrol", "flow", "action", "client", "device_token"}, inputNames)
+var stepNames = slices.Concat([]string{"goal", "return_to", "level", "max_age", "enrol", "remove", "flow", "action", "client", "device_token"}, inputNames)
 
 // progressBody is where a flow stands: the View, and what its next step needs.
 type progressBody struct {
@@ -21,6 +21,10 @@ type progressBody struct {
 	ExpiresAt time.Time    `json:"expires_at"`
 	Session   *sessionBody `json:"session,omitempty"`
 	Error     *errorBody   `json:"error,omitempty"`
+
+	// In the answer that has a new authenticator app confirmed, and in the one that makes recovery codes.
+	Pairing       *pairingBody `json:"pairing,omitempty"`
+	RecoveryCodes []string     `json:"recovery_codes,omitempty"`
 
 	// For native clients alone, in the one answer that issues them.
 	SessionToken string `json:"session_token,omitempty"`
@@ -55,6 +59,7 @@ func (x *exchange) progressBody(p auth.Progress) progressBody {
 	b := progressBody{
 		View: p.View, Flow: p.Handle.Reveal(), FlowID: p.FlowID, ReturnTo: p.ReturnTo, ExpiresAt: p.ExpiresAt.UTC(),
 	}
+	b.Pairing, b.RecoveryCodes = factorBodies(p)
 	if p.Session != nil {
 		s := x.sessionBody(p.Session.Session)
 		s.Current = true
@@ -149,7 +154,8 @@ func beginTarget(in fields, goal flow.Goal) (flow.Target, bool) {
 	if goal == flow.Enrolment {
 		var t flow.Target
 		err := t.Enrol.UnmarshalText([]byte(in.text("enrol")))
-		return t, err == nil && t.Enrol != 0
+		t.Remove = in.text("remove")
+		return t, err == nil && t.Enrol != 0 && in.has("remove") == (t.Remove != "")
 	}
 	if goal != flow.StepUp {
 		return flow.Target{}, true

@@ -38,7 +38,7 @@ var fieldKinds = map[string]struct {
 	"client": {isText, 16}, "device_token": {isText, 1024},
 	"connection": {isText, 256}, "keep": {isFlag, 8}, "trust": {isFlag, 8}, "end_others": {isFlag, 8},
 	"level": {isText, 16}, "max_age": {isNumber, 16}, "enrol": {isText, 64}, "id": {isText, 256}, "others": {isFlag, 8},
-	"name": {isText, 512}, "all": {isFlag, 8}, "ticket": {isText, 64},
+	"name": {isText, 512}, "all": {isFlag, 8}, "ticket": {isText, 64}, "remove": {isText, 256},
 }
 
 // fields are the fields of a request, each there at most once.
@@ -50,13 +50,13 @@ func (f fields) number(name string) int  { n, _ := f[name].(int); return n }
 func (f fields) has(name string) bool    { _, ok := f[name]; return ok }
 
 // inputNames are the fields that go to an action.
-var inputNames = []string{"identifier", "password", "new_password", "code", "connection", "keep", "trust", "end_others"}
+var inputNames = []string{"identifier", "password", "new_password", "code", "connection", "name", "keep", "trust", "end_others"}
 
 func (f fields) inputs() auth.Inputs {
 	return auth.Inputs{
 		Identifier: f.text("identifier"), Password: auth.NewSecret(f.text("password")),
 		NewPassword: auth.NewSecret(f.text("new_password")), Code: auth.NewSecret(f.text("code")),
-		Connection: f.text("connection"), Keep: f.flag("keep"), Trust: f.flag("trust"), EndOthers: f.flag("end_others"),
+		Connection: f.text("connection"), Name: f.text("name"), Keep: f.flag("keep"), Trust: f.flag("trust"), EndOthers: f.flag("end_others"),
 	}
 }
 

@@ -220,6 +220,6 @@ func TestRequestsHaveNoSecretQuestions(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, []string{
-		"identifier", "password", "new_password", "code", "credential", "connection", "keep", "trust", "end_others",
+		"identifier", "password", "new_password", "code", "credential", "connection", "name", "keep", "trust", "end_others",
 	}, slices.Collect(maps.Keys(asked)), "whatever is new here must be something that one knows alone, or has")
 }

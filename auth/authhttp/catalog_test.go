@@ -36,7 +36,7 @@ func families() map[string][]string {
 		"reason.":  append(reasons, "other"),
 		"need.":    append(needs, "other"),
 		"problem.": {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},
-		"notice.":  {"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed"},
+		"notice.":  {"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed", "factor-added", "factor-removed", "factor-renamed"},
 		"month.":   months,
 		"link.": {
 			"reset.title", "reset.text", "reset.submit", "invitation.title", "invitation.text", "invitation.submit",
@@ -45,21 +45,22 @@ func families() map[string][]string {
 		"mail-help.": {
 			"why.title", "why.text", "unasked.title", "unasked.text", "codes.title", "codes.text", "real.title", "real.text",
 		},
-		"bad-link.": {"title", "text"},
-		"goals":     goals,
+		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "method.": {"totp", "recovery-code", "passkey", "host-factor"},
+		"account.": {"add-totp", "add-recovery-code", "replace-recovery-code"},
+		"goals":    goals,
 	}
 }
 
 // optional are families of which a page takes what there is.
 var optional = regexp.MustCompile(`^(need\.[a-z-]+\.(lead(\.[a-z-]+)?|[a-z-]+\.title)|reason\.[a-z-]+\.wait|completed\.[a-z-]+\.(title|text)|` +
-	`ended\.[a-z-]+|need\.[a-z-]+\.title\.[a-z-]+|error\.[0-9]+|(input|hint|required)\.[a-z_]+(\.[a-z-]+)?|submit\.[a-z-]+(\.[a-z-]+)?|(granted|granted\.lost|confirm|sign-out)\.(title|text))$`)
+	`ended\.[a-z-]+|need\.[a-z-]+\.title\.[a-z-]+|fold\.[a-z-]+|error\.[0-9]+|(input|hint|required)\.[a-z_]+(\.[a-z-]+)?|submit\.[a-z-]+(\.[a-z-]+)?|(granted|granted\.lost|confirm|sign-out)\.(title|text))$`)
 
 // TestEveryTextIsThereAndUsed holds the catalogues against the templates and the code: nothing that a page
 // asks for is missing in any language, and nothing is in a catalogue that no page asks for.
 func TestEveryTextIsThereAndUsed(t *testing.T) {
 	used := map[string]bool{ // what a page falls back to
 		"need.other.title": true, "submit.other": true, "required.other": true, "ended.other": true, "error.other": true,
-		"error.500": true, "completed.other.title": true, "completed.other.text": true,
+		"error.500": true, "completed.other.title": true, "completed.other.text": true, "method.other": true,
 	}
 	literal := regexp.MustCompile(`(?:\.T |lang\.(?:text|plural|either)\(|c\.(?:text|plural)\(|\btext: +)"([a-z0-9_.-]+)"`)
 	addFrom := func(text string) {
@@ -227,7 +228,7 @@ func TestRelativeTimesAndPlurals(t *testing.T) {
 		{31 * 24 * time.Hour, "on 31 January 2026", "am 31. Januar 2026"},
 	} {
 		f := ada()
-		f.list[0].SeenAt = now.Add(-c.ago)
+		f.list[0].SeenAt, f.factors = now.Add(-c.ago), nil
 		s := open(t, f)
 		for lang, want := range map[string]string{"en": c.en, "de": c.de} {
 			w := s.do(request{target: "/auth/account", cookies: bothCookie, header: map[string]string{"Accept-Language": lang}})

@@ -115,7 +115,7 @@ func machineTargets(goal flow.Goal) []flow.Target {
 		var list []flow.Target
 		for m := flow.Password; m <= flow.Approval; m++ {
 			if slices.Contains(enrollable(), m.String()) {
-				list = append(list, flow.Target{Enrol: m})
+				list = append(list, flow.Target{Enrol: m}, flow.Target{Enrol: m, Remove: "factor-1"})
 			}
 		}
 		return list
@@ -128,7 +128,7 @@ func machineTargets(goal flow.Goal) []flow.Target {
 func machineSubjects() []flow.Subject {
 	list := []flow.Subject{{}, {Account: "a", Status: flow.Locked, Enrolled: flow.MethodsOf(flow.Social)}, {Account: "a", Status: flow.Invited}, {Account: "a", Status: flow.Active, Compromised: true}}
 	for _, enrolled := range []flow.Methods{
-		flow.MethodsOf(flow.Password), flow.MethodsOf(flow.Password, flow.TOTP),
+		flow.MethodsOf(flow.Password), flow.MethodsOf(flow.Password, flow.TOTP), flow.MethodsOf(flow.Password, flow.HostFactor),
 		flow.MethodsOf(flow.Password, flow.TOTP, flow.RecoveryCode, flow.Passkey, flow.HostFactor, flow.Social, flow.SSO),
 	} {
 		list = append(list, flow.Subject{Account: "a", Status: flow.Active, Enrolled: enrolled, VerifyingPasskey: true})
@@ -138,6 +138,7 @@ func machineSubjects() []flow.Subject {
 
 func machineProofs() [][]flow.Proof {
 	list := [][]flow.Proof{nil}
+	list = append(list, []flow.Proof{{Method: flow.Password, At: now, Account: "a"}, {Method: flow.TOTP, At: now, Account: "a"}})
 	for m := flow.Password; m <= flow.Approval; m++ {
 		one := flow.Proof{Method: m, At: now, Account: "a", Connection: connectionOf(m)}
 		old := flow.Proof{Method: m, At: now.Add(-time.Hour), Account: "a", Connection: connectionOf(m), Inherited: true}

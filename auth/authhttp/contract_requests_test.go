@@ -1,6 +1,7 @@
 package authhttp_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -111,7 +112,7 @@ func TestRequestsAreAcceptedAsDocumented(t *testing.T) {
 			t.Run(strings.TrimPrefix(pointer, "#/components/schemas/"), func(t *testing.T) { d.tryBody(t, path, pointer) })
 		}
 	}
-	require.Equal(t, len(authhttp.GoalFields())+len(authhttp.ActionFields())+6, kinds, "a kind of body is not tried")
+	require.Equal(t, len(authhttp.GoalFields())+len(authhttp.ActionFields())+7, kinds, "a kind of body is not tried")
 }
 
 func (d *document) tryBody(t *testing.T, path, pointer string) {
@@ -195,7 +196,7 @@ func (f *fake) received(t *testing.T, body map[string]any) {
 		"keep": in.Keep, "trust": in.Trust, "end_others": in.EndOthers,
 		"client": map[bool]string{true: "native", false: "browser"}[client.Native], "device_token": client.Device.Reveal(),
 		"id": f.ended, "others": slices.Contains(f.calls, "end-others"),
-		"name": f.named, "all": slices.Contains(f.calls, "remove-devices"),
+		"name": cmp.Or(f.named, in.Name), "remove": target.Remove, "all": slices.Contains(f.calls, "remove-devices"),
 	}
 	for name, value := range body {
 		require.Equal(t, value, got[name], name)

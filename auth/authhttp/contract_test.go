@@ -108,7 +108,7 @@ func (d *document) unmet(t *testing.T) []string {
 		for status := range d.at(below(op, "responses")) {
 			answer(below(op, "responses", status))
 		}
-		require.Contains(t, append(authhttp.Paths(), "/flow/{id}", "/sessions/end", "/devices/rename", "/devices/remove", "/sign-out"), path)
+		require.Contains(t, append(authhttp.Paths(), "/flow/{id}", "/sessions/end", "/devices/rename", "/devices/remove", "/factors/rename", "/sign-out"), path)
 	}
 	for name := range d.at("#/components/responses") {
 		answer(below("#/components/responses", name))
@@ -171,6 +171,12 @@ func (d *document) driveViews(t *testing.T) {
 		d.answered(t, "POST", "/flow", s.post("/auth/flow", aStep))
 		d.answered(t, "GET", "/flow/{id}", s.do(request{target: "/auth/flow/flow-1", cookies: flowCookie, header: wantJSON}))
 	}
+	f.progress = granted(flow.Enrolment, true)
+	f.progress.Codes = []auth.Secret{auth.NewSecret("AAAAAA-BBBBBB-CCCCCC")}
+	d.answered(t, "POST", "/flow", s.post("/auth/flow", aStep))
+	f.progress = at(passwordView())
+	f.progress.Pairing = &auth.Pairing{URI: auth.NewSecret("otpauth://totp/x"), Text: auth.NewSecret("AAAA BBBB")}
+	d.answered(t, "POST", "/flow", s.post("/auth/flow", aStep))
 	f.progress = granted(flow.SignIn, true)
 	for m := flow.Password; m <= flow.Approval; m++ {
 		f.progress.Session.Proofs = append(f.progress.Session.Proofs, flow.Proof{Method: m})
@@ -188,13 +194,13 @@ func (d *document) driveSessions(t *testing.T) {
 	f.account.Language = "de"
 	f.session.Keep = true // so that its cookie is renewed
 	s := open(t, f, nativeOn)
-	for _, path := range []string{"/session", "/sessions", "/devices"} {
+	for _, path := range []string{"/session", "/sessions", "/devices", "/factors"} {
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path, cookies: bothCookie}))
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path}))
 	}
 	for path, body := range map[string]string{
 		"/sessions/end": `{"others":true}`, "/sign-out": `{}`,
-		"/devices/rename": `{"id":"device-2","name":"Desk"}`, "/devices/remove": `{"all":true}`,
+		"/devices/rename": `{"id":"device-2","name":"Desk"}`, "/devices/remove": `{"all":true}`, "/factors/rename": `{"id":"factor-1","name":"Phone"}`,
 	} {
 		d.answered(t, "POST", path, s.post("/auth"+path, body))
 		d.answered(t, "POST", path, s.do(request{method: "POST", target: "/auth" + path, body: body}))
@@ -203,6 +209,7 @@ func (d *document) driveSessions(t *testing.T) {
 	d.answered(t, "POST", "/sessions/end", s.post("/auth/sessions/end", `{"id":"another's"}`))
 	d.answered(t, "POST", "/devices/rename", s.post("/auth/devices/rename", `{"id":"another's","name":"mine"}`))
 	d.answered(t, "POST", "/devices/remove", s.post("/auth/devices/remove", `{"id":"another's"}`))
+	d.answered(t, "POST", "/factors/rename", s.post("/auth/factors/rename", `{"id":"another's","name":"mine"}`))
 	f.changeErr = flow.Deny(flow.SessionRequired)
 	d.answered(t, "POST", "/sessions/end", s.post("/auth/sessions/end", `{"others":true}`))
 }
@@ -210,7 +217,7 @@ func (d *document) driveSessions(t *testing.T) {
 // driveBadRequests sends what no client should.
 func (d *document) driveBadRequests(t *testing.T) {
 	s := open(t, ada(), nativeOn)
-	for _, path := range []string{"/flow", "/sessions/end", "/devices/rename", "/devices/remove", "/sign-out"} {
+	for _, path := range []string{"/flow", "/sessions/end", "/devices/rename", "/devices/remove", "/factors/rename", "/sign-out"} {
 		for _, q := range []request{
 			{body: `{`},
 			{body: `{"unheard":"of"}`},
@@ -286,7 +293,7 @@ func (d *document) driveNative(t *testing.T) {
 		if strings.HasSuffix(op, "/post") {
 			method, body = "POST", map[string]string{
 				"/flow": nativeStep, "/sessions/end": `{"others":true}`, "/sign-out": "{}",
-				"/devices/rename": `{"id":"device-2","name":"Desk"}`, "/devices/remove": `{"all":true}`,
+				"/devices/rename": `{"id":"device-2","name":"Desk"}`, "/devices/remove": `{"all":true}`, "/factors/rename": `{"id":"factor-1","name":"Phone"}`,
 			}[path]
 		}
 		whole := s.do(native(target, body, good))

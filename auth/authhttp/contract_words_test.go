@@ -212,6 +212,7 @@ func scenes() map[string]scene {
 		"session":       {"/auth/session", "", auth.Progress{}, nil},
 		"sessions":      {"/auth/sessions", "", auth.Progress{}, nil},
 		"devices":       {"/auth/devices", "", auth.Progress{}, nil},
+		"factors":       {"/auth/factors", "", auth.Progress{}, nil},
 	}
 }
 

@@ -36,6 +36,7 @@ type fake struct {
 	account  auth.Account
 	list     []auth.Session
 	devices  []auth.TrustedDevice
+	factors  []auth.Factor
 	progress auth.Progress // what Begin, Continue and Look answer
 	err      error         // what they answer instead
 	down     error         // what Authenticate answers instead
@@ -165,6 +166,21 @@ func (f *fake) RemoveTrustedDevices(context.Context, auth.Session) error {
 	return f.changeErr
 }
 
+func (f *fake) Factors(context.Context, auth.Session) ([]auth.Factor, error) {
+	f.call("factors")
+	return f.factors, f.changeErr
+}
+
+func (f *fake) RenameFactor(_ context.Context, _ auth.Session, id, name string) error {
+	f.call("rename-factor")
+	f.ended, f.named = id, name
+	return f.changeErr
+}
+
+func (*fake) QR(p auth.Pairing, title string) (auth.Secret, error) {
+	return auth.NewSecret("<svg role=\"img\"><title>" + title + "</title></svg>"), nil
+}
+
 func (f *fake) SignOut(context.Context, auth.Session) error {
 	f.call("sign-out")
 	return f.changeErr
@@ -176,7 +192,7 @@ func (f *fake) PasswordLengths() (int, int) { return 15, 256 }
 func (f *fake) changed() bool {
 	for _, c := range f.calls {
 		switch c {
-		case "begin", "continue", "end-session", "end-others", "sign-out", "rename-device", "remove-device", "remove-devices":
+		case "begin", "continue", "end-session", "end-others", "sign-out", "rename-device", "remove-device", "remove-devices", "rename-factor":
 			return true
 		}
 	}
@@ -205,6 +221,10 @@ func ada() *fake {
 		session: s, list: []auth.Session{s, phone, old}, fresh: true,
 		account:  auth.Account{ID: "account-1", Identifier: "ada@example.com", Display: "Ada@example.com", Name: "Ada Lovelace"},
 		progress: at(passwordView()),
+		factors: []auth.Factor{
+			{ID: "factor-1", Method: flow.TOTP, Name: "Ada's phone", CreatedAt: now.Add(-3 * 24 * time.Hour), UsedAt: now.Add(-2 * time.Hour)},
+			{ID: "factor-2", Method: flow.RecoveryCode, CreatedAt: now.Add(-3 * 24 * time.Hour), Left: 9},
+		},
 		devices: []auth.TrustedDevice{
 			{
 				ID: "device-1", Account: "account-1", CreatedAt: now.Add(-2 * 24 * time.Hour), SeenAt: now.Add(-time.Minute),
@@ -427,6 +447,11 @@ func tags(n *html.Node, names ...string) []*html.Node {
 		}
 		return false
 	})
+}
+
+// tableOf is the table under the heading with the id.
+func tableOf(doc *html.Node, id string) *html.Node {
+	return all(doc, func(d *html.Node) bool { return d.Data == "table" && attr(d, "aria-labelledby") == id })[0]
 }
 
 func forms(doc *html.Node) []*html.Node { return tags(doc, "form") }

@@ -54,6 +54,9 @@ func (x *exchange) flowPage(status int, p auth.Progress, refusal flow.Refusal, m
 		view: p.View, url: x.path(flowPath + p.FlowID), token: token, missing: missing,
 		hidden: []hidden{{"flow", p.Handle.Reveal()}}, named: true,
 	})
+	if body.Card.Pairing, err = x.pairingView(p.Pairing); err != nil {
+		return err
+	}
 	return x.render(status, "flow", body)
 }
 

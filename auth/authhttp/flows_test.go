@@ -287,7 +287,7 @@ func TestConfirm(t *testing.T) {
 func TestAccountPage(t *testing.T) {
 	s := open(t, ada())
 	doc := parse(t, s.get("/auth/account"))
-	rows := tags(tags(doc, "tbody")[0], "tr")
+	rows := tags(tags(tableOf(doc, "sessions"), "tbody")[0], "tr")
 	require.Len(t, rows, 3)
 	require.Contains(t, textOf(rows[0]), "Chrome on Windows This session")
 	require.Empty(t, forms(rows[0]), "this session ends by signing out")
@@ -397,7 +397,7 @@ func TestDevices(t *testing.T) {
 		f.list = f.list[:1]
 		f.list[0].UserAgent = agent
 		doc := parse(t, open(t, f).get("/auth/account"))
-		require.Equal(t, want, textOf(tags(tags(doc, "tbody")[0], "strong")[0]), agent)
+		require.Equal(t, want, textOf(tags(tableOf(doc, "sessions"), "strong")[0]), agent)
 	}
 }
 

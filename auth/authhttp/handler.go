@@ -28,6 +28,7 @@ import (
 //	/password         change the password
 //	/address          change the address
 //	/confirm          prove again who you are (level, max_age, return_to)
+//	/factors/add      begins to add a second factor, and /factors/remove to remove one (POST)
 //	/sign-out         asks, then ends the session
 //	/help/mail        what our mails are, and what to do about one that nobody asked for
 //
@@ -45,6 +46,8 @@ import (
 //	GET  /devices       the devices that the account trusts
 //	POST /devices/rename  names one ("id", "name"; empty takes the name away); also as a form
 //	POST /devices/remove  ends the trust in one ("id") or in all ("all"); also as a form
+//	GET  /factors       the account's second factors
+//	POST /factors/rename  names one ("id", "name"; empty takes the name away); also as a form
 //	POST /sign-out      ends this one; also as a form
 //	GET  /openapi.json  the contract of all of these (OpenAPI 3.1)
 //
@@ -124,6 +127,10 @@ func (h *Handler) table() map[string]route {
 		"/devices":        {get: apiDevices, json: true, native: true},
 		"/devices/rename": {post: postRename, native: true},
 		"/devices/remove": {post: postRemove, native: true},
+		"/factors":        {get: apiFactors, json: true, native: true},
+		"/factors/add":    {post: postAddFactor},
+		"/factors/remove": {post: postRemoveFactor},
+		"/factors/rename": {post: postRenameFactor, native: true},
 		"/openapi.json":   {get: showContract, json: true, native: true},
 	}
 }

@@ -468,7 +468,7 @@ func TestNativeSessionsInTheList(t *testing.T) {
 		s := open(t, f, nativeOn)
 		list := decode(t, s.do(native("/auth/sessions", "", "Bearer "+bearer)))["sessions"].([]any)
 		require.Equal(t, want, list[1].(map[string]any)["device"])
-		rows := tags(tags(parse(t, s.get("/auth/account")), "tbody")[0], "tr")
+		rows := tags(tags(tableOf(parse(t, s.get("/auth/account")), "sessions"), "tbody")[0], "tr")
 		require.Len(t, rows, 3)
 		require.Equal(t, want, textOf(tags(rows[1], "strong")[0]))
 	}

@@ -47,6 +47,7 @@ func (x *exchange) present(p presentation) page {
 		if i == 0 {
 			c.Forms = append(c.Forms, f)
 		} else {
+			f.Fold = x.lang.either("fold." + a.Name)
 			c.Others = append(c.Others, f)
 		}
 	}
@@ -168,6 +169,8 @@ func (x *exchange) field(action string, in flow.Input, both bool, shortest strin
 	case "new_password":
 		f.Type, f.Autocomplete = "password", "new-password"
 		f.Hint, f.Rules = x.lang.text("hint.new_password", "min", shortest), "minlength: "+shortest+";"
+	case "name":
+		f.Autocomplete, f.Longest = "off", longestDeviceName
 	case "code":
 		f.Autocomplete, f.InputMode = "one-time-code", "numeric"
 		if action == flow.RecoveryCode.String() || action == flow.MailLink.String() {

@@ -60,6 +60,7 @@ var statuses = map[flow.Reason]int{
 	flow.OrganisationRequired: http.StatusForbidden,
 	flow.NoPassword:           http.StatusForbidden,
 	flow.NotApproved:          http.StatusForbidden,
+	flow.FactorRequired:       http.StatusConflict,
 	flow.AssuranceShort:       http.StatusForbidden,
 	flow.NotFound:             http.StatusNotFound,
 	flow.Stale:                http.StatusConflict,

@@ -13,6 +13,7 @@ type service interface {
 	identities
 	sessions
 	devices
+	factors
 }
 
 // flows is the login machine.
@@ -39,6 +40,13 @@ type sessions interface {
 	EndSession(ctx context.Context, acting auth.Session, id string) error
 	EndOtherSessions(ctx context.Context, acting auth.Session, c auth.Client) error
 	SignOut(ctx context.Context, acting auth.Session) error
+}
+
+// factors is what a person may do with their second factors, beside flows that add and remove them.
+type factors interface {
+	Factors(ctx context.Context, acting auth.Session) ([]auth.Factor, error)
+	RenameFactor(ctx context.Context, acting auth.Session, id, name string) error
+	QR(p auth.Pairing, title string) (auth.Secret, error)
 }
 
 // devices is what a person may do with the devices that they chose to trust.

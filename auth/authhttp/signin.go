@@ -42,6 +42,9 @@ func (x *exchange) firstPage(status int, f firstForm) error {
 	if err != nil {
 		return err
 	}
+	if !offers(view, "identify") {
+		return deny(flow.NotOffered)
+	}
 	bound, err := x.browser()
 	if err != nil {
 		return err
@@ -91,7 +94,10 @@ func (x *exchange) postFirst(goal flow.Goal) error {
 }
 
 // enrolled are the notices of what was just added or replaced.
-var enrolled = map[flow.Method]string{flow.Password: "password-changed", flow.MailCode: "address-changed"}
+var enrolled = map[flow.Method]string{
+	flow.Password: "password-changed", flow.MailCode: "address-changed", flow.TOTP: "factor-added", flow.Passkey: "factor-added",
+	flow.HostFactor: "factor-added",
+}
 
 // proceed leads on after a step: to where the person wanted to go if a session was issued, else to the
 // flow's page.
@@ -99,10 +105,17 @@ func (x *exchange) proceed(p auth.Progress) error {
 	if err := x.keepProgress(p); err != nil {
 		return err
 	}
+	if len(p.Codes) > 0 {
+		return x.codesPage(p)
+	}
 	if p.Session == nil {
 		return x.redirect(x.path(flowPath + p.FlowID))
 	}
-	if notice := enrolled[p.View.Enrol]; notice != "" {
+	notice := enrolled[p.View.Enrol]
+	if p.View.Removes {
+		notice = "factor-removed"
+	}
+	if notice != "" {
 		if err := x.leaveNotice(notice); err != nil {
 			return err
 		}

@@ -52,15 +52,17 @@ type page struct {
 
 // card is the one column of a page that asks for something.
 type card struct {
-	Lead    string
-	Alert   string // a refusal that concerns no field
-	Address string // whom the page is about
-	NotYou  *form
-	Forms   []form
-	Others  []form // other ways, below the divider
-	WayOut  *form
-	Links   []link
-	Parts   []part // sections of a page that explains something
+	Lead     string
+	Alert    string // a refusal that concerns no field
+	Address  string // whom the page is about
+	NotYou   *form
+	Forms    []form
+	Others   []form // other ways, below the divider
+	WayOut   *form
+	Links    []link
+	Pairing  *pairingView
+	Recovery *codesView
+	Parts    []part // sections of a page that explains something
 }
 
 type part struct{ Heading, Text string }
@@ -73,6 +75,7 @@ type form struct {
 	Fields   []field
 	Submit   string
 	Style    string // "primary", "secondary", "danger", "row", "name" or "quiet"
+	Fold     string // what opens the form, which is shut: it is for few
 	Context  string // what the button is about, for those who hear it out of its row
 }
 
@@ -186,7 +189,7 @@ func loadTemplates(override fs.FS) (templates, error) {
 // tryTemplates executes each page once with everything in it, so that a replaced template which names what
 // there is not is found now, and not by the first person who sees it.
 func (h *Handler) tryTemplates() error {
-	f := form{Username: "x", Submit: "x", Context: "x", Hidden: []hidden{{"x", "x"}}, Fields: []field{
+	f := form{Username: "x", Submit: "x", Fold: "x", Context: "x", Hidden: []hidden{{"x", "x"}}, Fields: []field{
 		{Name: "x", ID: "x", Label: "x", Type: "password", Value: "x", Autocomplete: "x", InputMode: "x", Rules: "x", Hint: "x", Error: "x", Longest: 1, Required: true, Focus: true},
 		{Name: "x", ID: "x", Label: "x", Type: "checkbox", Hint: "x", Checked: true},
 	}}
@@ -195,10 +198,12 @@ func (h *Handler) tryTemplates() error {
 		Card: &card{
 			Lead: "x", Alert: "x", Address: "x", NotYou: &f, Forms: []form{f}, Others: []form{f}, WayOut: &f,
 			Links: []link{{"/", "x", true}, {"/", "x", false}}, Parts: []part{{"x", "x"}},
+			Pairing: &pairingView{QR: "<svg></svg>", Key: "x", URI: "otpauth://x"}, Recovery: &codesView{Codes: []string{"x"}, File: "data:,x"},
 		},
 		Account: &accountView{Address: "x", Name: "x", Password: "/", Move: "/", SignOut: f, EndOthers: &f, Sessions: []sessionRow{
 			{Network: "x", Keep: true, Current: true}, {Device: device{Phone: true}, End: &f},
-		}, Devices: []deviceRow{{Named: true, Current: true}, {Device: device{Phone: true}, Rename: f, Remove: f}}, RemoveAll: &f},
+		}, Devices: []deviceRow{{Named: true, Current: true}, {Device: device{Phone: true}, Rename: f, Remove: f}}, RemoveAll: &f,
+			Factors: &factorsView{Rows: []factorRow{{Name: "x", Kind: "x", Left: "x", Used: &stamp{}, Rename: &f, Remove: &f}, {}}, Add: []form{f}}},
 	}
 	var problems []error
 	for _, name := range pageNames {

@@ -124,7 +124,6 @@ func TestBeginRefuses(t *testing.T) {
 		"no goal":            {Begin{}, NotOffered},
 		"unknown goal":       {Begin{Goal: Reversal + 1}, NotOffered},
 		"no sign-up":         {Begin{Goal: SignUp}, NotOffered},
-		"no recovery":        {Begin{Goal: Recovery}, NotOffered},
 		"no session":         {Begin{Goal: StepUp}, SessionRequired},
 		"nobody":             {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Account = "" })}, SessionRequired},
 		"decoy":              {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Decoy = true })}, SessionRequired},
@@ -364,4 +363,19 @@ func TestEventsAndEffectsAreClosed(t *testing.T) {
 	} {
 		e.effect()
 	}
+}
+
+// TestRecoveryWithoutEntryBeginsWithALink: strangers may not ask for one, and a link that an operator had sent works.
+func TestRecoveryWithoutEntryBeginsWithALink(t *testing.T) {
+	p := plainPolicy()
+	p.Entry.Recovery = false
+	f, _, err := Step(p, Flow{}, Begin{Goal: Recovery}, epoch)
+	require.NoError(t, err)
+	var names []string
+	for _, a := range Next(p, f, epoch).Actions {
+		names = append(names, a.Name)
+	}
+	require.Equal(t, []string{"mail-link", "cancel"}, names)
+	_, _, err = Step(p, f, Identify{Identifier: "alice@example.com"}, epoch)
+	require.ErrorIs(t, err, Deny(NotOffered))
 }

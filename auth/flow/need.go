@@ -52,7 +52,7 @@ func unmet(p Policy, f Flow, now time.Time) Need {
 	case SignIn:
 		return unmetSignIn(p, f, now)
 	case SignUp, Recovery, Activation, Reversal:
-		return unmetByMail(p, f)
+		return unmetByMail(p.Rules, f)
 	case Handoff:
 		return unmetHandoff(p, f, now)
 	default:
@@ -122,11 +122,8 @@ func trustOffered(r Rules, f Flow, m Method) bool {
 
 // unmetByMail serves the goals that begin in a mailbox. Mail opens the door to a new credential but is no
 // factor: an account that has a second one is asked for it before its password changes (ASVS 6.4.3).
-func unmetByMail(p Policy, f Flow) Need {
-	r := p.Rules
+func unmetByMail(r Rules, f Flow) Need {
 	switch {
-	case f.Identifier != "" && !f.Proven() && !asked(p.Entry, f.Goal):
-		return Impossible // what the domain of the address does not offer; nothing of the account is in this
 	case !provesAny(f.Proofs, MethodsOf(MailCode, MailLink)):
 		return Address
 	case f.Changed:
@@ -143,11 +140,6 @@ func unmetByMail(p Policy, f Flow) Need {
 		return SecondFactor
 	}
 	return PasswordChange
-}
-
-// asked reports whether strangers may ask for the goal at an address of this entry's domain.
-func asked(e Entry, g Goal) bool {
-	return g != SignUp && g != Recovery || g == SignUp && e.SignUp || g == Recovery && e.Recovery
 }
 
 // Resettable reports whether a new password would let the account's owner in. It would not where the

@@ -140,7 +140,7 @@ func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
 }
 
 func identifyOffers(list []offer, p Policy, f Flow) []offer {
-	if !onlyByLink(f.Goal) {
+	if !onlyByLink(f.Goal) && mayAsk(p.Entry, f.Goal) {
 		list = append(list, offer{deed: identifies})
 	}
 	switch f.Goal {
@@ -156,6 +156,11 @@ func identifyOffers(list []offer, p Policy, f Flow) []offer {
 		list = append(list, offer{deed: departs, method: Social})
 	}
 	return list
+}
+
+// mayAsk reports whether strangers may ask for the goal at an address of this entry's domain.
+func mayAsk(e Entry, g Goal) bool {
+	return g != SignUp && g != Recovery || g == SignUp && e.SignUp || g == Recovery && e.Recovery
 }
 
 // onlyByLink reports whether the goal begins with a mailed link, which somebody else had sent, and nothing else.

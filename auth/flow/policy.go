@@ -21,10 +21,10 @@ type Entry struct {
 	Methods Methods
 	// Connection is the SSO connection that the domain routes to; empty if none.
 	Connection string
-	// SignUp offers to open an account. Without it, a flow that began with an address of the domain ends.
+	// SignUp offers to open an account.
 	SignUp bool
-	// Recovery offers to reset a forgotten password, and lets a flow go on that was begun for an address of the
-	// domain.
+	// Recovery offers to have a link mailed that resets a forgotten password. Links that an operator has sent work
+	// without it.
 	Recovery bool
 }
 

@@ -84,10 +84,10 @@ func refuseBegin(p Policy, e Begin) *DeniedError {
 		return Deny(NotOffered)
 	}
 	if e.Goal.ByStranger() {
-		if e.Goal == SignUp && !p.Entry.SignUp || e.Goal == Recovery && !p.Entry.Recovery {
+		if e.Goal == SignUp && !p.Entry.SignUp {
 			return Deny(NotOffered)
 		}
-		return nil
+		return nil // a Recovery may begin with a link that an operator had sent
 	}
 	a := e.Acting
 	foreign := func(proof Proof) bool { return proof.Account != a.Subject.Account }
@@ -290,8 +290,6 @@ func (r *run) send(m Method) {
 
 func (r *run) impossible() Reason {
 	switch {
-	case r.f.Goal.byMail() && !r.f.Proven():
-		return NotOffered // for an address of this domain
 	case r.f.Goal == Recovery && r.f.Subject.Status == Locked:
 		return AccountLocked
 	case r.f.Goal == Recovery && r.p.Rules.Connection != "":

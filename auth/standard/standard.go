@@ -39,6 +39,8 @@ import (
 	"github.com/cardea-auth/cardea/auth/authhttp"
 	"github.com/cardea-auth/cardea/auth/mail"
 	"github.com/cardea-auth/cardea/auth/store/sqlstore"
+	"github.com/cardea-auth/cardea/mfa"
+	"github.com/cardea-auth/cardea/mfa/totp"
 	"github.com/cardea-auth/cardea/password"
 	"github.com/cardea-auth/cardea/session"
 )
@@ -99,6 +101,7 @@ type stores interface {
 	auth.Counters
 	auth.LetterStore
 	auth.TicketStore
+	auth.FactorStore
 	session.Store
 	session.TrustStore
 }
@@ -159,6 +162,9 @@ func assemble(c Config, keys auth.Keys, store stores) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.factors(&config, store); err != nil {
+		return nil, err
+	}
 	var outbox *mail.Outbox
 	if c.Mail.set() {
 		if err := c.mailing(&config, store); err != nil {
@@ -191,6 +197,15 @@ func assemble(c Config, keys auth.Keys, store stores) (*Site, error) {
 		return nil, err
 	}
 	return &Site{Handler: handler, Service: service, Outbox: outbox}, nil
+}
+
+// factors lets people add second factors to their password. Nobody has to: that is for the rules to say.
+func (c Config) factors(config *auth.Config, store stores) error {
+	issuer := strings.ReplaceAll(c.Product, ":", " ") // apps end the issuer at a colon
+	apps, appErr := totp.New(totp.Config{Keys: config.Keys, Issuer: issuer})
+	codes, codeErr := mfa.NewCodes(mfa.CodesConfig{Keys: config.Keys})
+	config.Factors, config.Apps, config.Codes = store, apps, codes
+	return errors.Join(appErr, codeErr)
 }
 
 // features makes what a sign-in with a password takes.

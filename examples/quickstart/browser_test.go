@@ -185,7 +185,13 @@ func (b *browser) press(selector string) int64 {
 // write types into a field, key by key, in place of what is in it.
 func (b *browser) write(name, value string) {
 	b.t.Helper()
-	field := chromedp.CSS(`input[name="` + name + `"]`)
+	b.writeIn("", name, value)
+}
+
+// writeIn types into a field within what the selector finds.
+func (b *browser) writeIn(selector, name, value string) {
+	b.t.Helper()
+	field := chromedp.CSS(selector + ` input[name="` + name + `"]`)
 	b.do(chromedp.Clear(field), chromedp.SendKeys(field, value))
 }
 
