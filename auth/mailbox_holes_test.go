@@ -202,3 +202,32 @@ func TestUnlockIsNoWayAroundTheReset(t *testing.T) {
 	require.NoError(t, err)
 	w.browser().signIn(ann, latest)
 }
+
+// TestDisablingIsNoWayAroundTheReset, in whatever order an operator and the owner act.
+func TestDisablingIsNoWayAroundTheReset(t *testing.T) {
+	for name, first := range map[string]bool{"the undo first": true, "the operator first": false} {
+		w := newOpen(t)
+		a, undo, _ := w.stolen()
+		if !first {
+			require.NoError(t, w.DisableAccount(w.ctx, a.ID))
+		}
+		p, err := w.browser().follow(flow.Reversal, undo)
+		require.NoError(t, err)
+		require.Equal(t, "completed", p.View.Outcome, name)
+		if first {
+			require.NoError(t, w.DisableAccount(w.ctx, a.ID))
+		}
+		require.NoError(t, w.EnableAccount(w.ctx, a.ID))
+		require.Equal(t, flow.Locked, w.standing(a.ID).Status, name)
+		q, err := w.browser().try(ann, newer)
+		require.NoError(t, err)
+		require.Nil(t, q.Session, name)
+		w.letters()
+		_, err = w.browser().renew(flow.Recovery, w.resetLink(ann), latest, true)
+		require.NoError(t, err)
+		w.browser().signIn(ann, latest)
+		require.NoError(t, w.DisableAccount(w.ctx, a.ID))
+		require.NoError(t, w.EnableAccount(w.ctx, a.ID))
+		w.browser().signIn(ann, latest)
+	}
+}

@@ -24,6 +24,7 @@ type AccountState struct {
 	Enrolled         flow.Methods // the methods that it has a credential for
 	VerifyingPasskey bool         // one of its passkeys is able to verify the user
 	Compromised      bool         // the password must be changed at the next sign-in
+	ResetDue         bool         // it was locked, or its address given back, and has had no new password since
 }
 
 // Standing decides whether an account's flows and sessions live on.

@@ -178,11 +178,14 @@ func (s *Service) DisableAccount(ctx context.Context, id string) error {
 }
 
 // EnableAccount reopens a disabled account. Sessions that ended stay ended. An account that was never
-// activated waits for its activation again. An account that is not disabled stays as it is.
+// activated waits for its activation again, and one that waits for a reset is locked again. An account that is not disabled stays as it is.
 func (s *Service) EnableAccount(ctx context.Context, id string) error {
 	return s.changeStatus(ctx, id, "account-enabled", func(a AccountState) (flow.Status, bool) {
 		if a.Enrolled == 0 {
 			return flow.Invited, a.Status == flow.Disabled
+		}
+		if a.ResetDue {
+			return flow.Locked, a.Status == flow.Disabled // to disable it is no way around the reset
 		}
 		return flow.Active, a.Status == flow.Disabled
 	})

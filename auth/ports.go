@@ -34,7 +34,8 @@ type AccountStore interface {
 	Open(ctx context.Context, id string, status flow.Status, passwordHash string, now time.Time) error
 	// State returns what is kept, or ErrNotFound.
 	State(ctx context.Context, id string) (AccountState, error)
-	// SetStatus sets the status, raises both epochs by one and queues the letters that tell of it. It returns
+	// SetStatus sets the status, raises both epochs by one and queues the letters that tell of it. AccountState's
+	// ResetDue is set with Locked, taken back with Active, and stays as it is with the others. It returns
 	// ErrNotFound, or ErrStale unless the account stands exactly as in from; no letter is queued then.
 	SetStatus(ctx context.Context, id string, from Standing, to flow.Status, now time.Time, letters ...Letter) (flow.Epochs, error)
 	// RaiseEpochs raises each epoch to at least the given one, never lowers one, and returns what they are
@@ -50,7 +51,7 @@ type AccountStore interface {
 type PasswordStore interface {
 	// PasswordHash returns the hash, empty if the account has no password or is unknown.
 	PasswordHash(ctx context.Context, id string) (string, error)
-	// ReplacePassword sets the hash, clears the compromised mark and raises the security epoch by one, and
+	// ReplacePassword sets the hash, clears the compromised mark and ResetDue and raises the security epoch by one, and
 	// with endSessions the session epoch too. It forgets all the account's tickets but those ForUndo, and
 	// queues the letters that tell of it. It returns ErrNotFound, or ErrStale unless the account's epochs are
 	// those in from; no letter is queued then.

@@ -56,7 +56,7 @@ type TicketStore interface {
 	Reserved(ctx context.Context, identifier string, now time.Time) (bool, error)
 
 	// CompleteRecovery consumes a ticket ForReset and sets the password, be it the account's first: it sets the
-	// hash, clears the compromised mark, makes a locked account active, forgets all the account's tickets but
+	// hash, clears the compromised mark and ResetDue, makes a locked account active, forgets all the account's tickets but
 	// those ForUndo, and raises the security epoch by one, and the session epoch too if c.EndSessions is set or
 	// the account was locked. It returns ErrNotFound for an unknown account, which a decoy is too, and ErrStale
 	// unless the account, active or locked, stands exactly as in c.From and has the ticket, of that security
@@ -77,8 +77,8 @@ type TicketStore interface {
 	ChangeAddress(ctx context.Context, id string, from Standing, undo Ticket, letters ...Letter) (flow.Epochs, error)
 	// CompleteUndo consumes a ticket ForUndo, forgets all other tickets of the account, those ForUndo that
 	// the store got before it excepted, raises both epochs by one and locks the account: only a reset, mailed
-	// to the address that is back, opens it again. A disabled or invited account keeps its status; the hash and
-	// the mark stay as they are. Before and after is the order in which the store kept the tickets and not
+	// to the address that is back, opens it again. A disabled or invited account keeps its status; ResetDue is
+	// set whatever the status, and the hash and the mark stay as they are. Before and after is the order in which the store kept the tickets and not
 	// CreatedAt: where clocks differ, a thief's later undo would pass for an earlier one, and bring the thief's
 	// address back. It returns ErrNotFound, and ErrStale unless the account stands exactly as in c.From and has
 	// the ticket, of whatever security epoch, which expires after c.Now.

@@ -57,6 +57,7 @@ func kept(ctx context.Context, p *probe, s Accounts, id string, standing auth.St
 	}
 	state, err := s.State(ctx, id)
 	p.ok("State", err)
+	want.ResetDue = state.ResetDue // which has a rule of its own
 	equal(p, fmt.Sprintf("State(%q)", id), state, want)
 	got, err := s.PasswordHash(ctx, id)
 	p.ok("PasswordHash", err)
@@ -161,6 +162,35 @@ var standingRules = []rule[Accounts]{
 				lost(p, fmt.Sprintf("SetStatus from %+v", from), auth.ErrStale)(s.SetStatus(ctx, "a1", from, flow.Disabled, start))
 			}
 			kept(ctx, p, s, "a1", opened, firstHash, false)
+		},
+	},
+	{
+		"a lock is remembered",
+		"ResetDue is set with Locked, stays with Disabled, and is taken back with Active or a new password",
+		func(ctx context.Context, p *probe, s Accounts) {
+			due := func(want bool) {
+				state, err := s.State(ctx, "a1")
+				p.ok("State", err)
+				equal(p, fmt.Sprintf("ResetDue at %+v", state.Standing), state.ResetDue, want)
+			}
+			set := func(from flow.Status, epoch uint64, to flow.Status) {
+				_, err := s.SetStatus(ctx, "a1", standing(from, epoch, epoch), to, start)
+				p.ok("SetStatus", err)
+			}
+			open1(ctx, p, s)
+			due(false)
+			set(flow.Active, 1, flow.Disabled)
+			due(false)
+			set(flow.Disabled, 2, flow.Locked)
+			due(true)
+			set(flow.Locked, 3, flow.Disabled)
+			due(true)
+			set(flow.Disabled, 4, flow.Active)
+			due(false)
+			set(flow.Active, 5, flow.Locked)
+			_, err := s.ReplacePassword(ctx, "a1", flow.Epochs{Security: 6, Session: 6}, secondHash, false, start)
+			p.ok("ReplacePassword", err)
+			due(false)
 		},
 	},
 	{

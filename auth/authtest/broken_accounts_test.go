@@ -238,6 +238,13 @@ var brokenAccounts = map[string]func() Accounts{
 			return state, err
 		}
 	}),
+	"a lock is remembered": brokenAccount(func(a *accounts) {
+		a.state = func(ctx context.Context, id string) (auth.AccountState, error) {
+			state, err := a.Store.State(ctx, id)
+			state.ResetDue = state.Status == flow.Locked // forgets it when the account is disabled
+			return state, err
+		}
+	}),
 	"a first password is set": brokenAccount(func(a *accounts) {
 		a.replace = func(ctx context.Context, id string, from flow.Epochs, hash string, end bool) (flow.Epochs, error) {
 			if old, _ := a.Store.PasswordHash(ctx, id); old == "" {

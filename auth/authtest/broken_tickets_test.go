@@ -29,6 +29,14 @@ type ticketStore struct {
 	replace  func(ctx context.Context, id string, from flow.Epochs, hash string, end bool, letters ...auth.Letter) (flow.Epochs, error)
 	mark     func(ctx context.Context, id string) (flow.Epochs, error)
 	remove   func(ctx context.Context, id string) error
+	state    func(ctx context.Context, id string) (auth.AccountState, error)
+}
+
+func (s *ticketStore) State(ctx context.Context, id string) (auth.AccountState, error) {
+	if s.state != nil {
+		return s.state(ctx, id)
+	}
+	return s.Store.State(ctx, id)
 }
 
 func (s *ticketStore) AddTicket(ctx context.Context, t auth.Ticket, letters ...auth.Letter) error {

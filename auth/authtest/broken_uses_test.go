@@ -145,9 +145,16 @@ var brokenVerbs = map[string]func() Tickets{
 			c.Hash, _ = s.Store.PasswordHash(ctx, c.Account)
 		}
 	}),
-	"an activation opens no other account":            openingClosed(auth.ForInvitation),
-	"an activation forgets mailed secrets":            remembering(activationUse),
-	"an undo opens no account":                        lockingAll(),
+	"an activation opens no other account": openingClosed(auth.ForInvitation),
+	"an activation forgets mailed secrets": remembering(activationUse),
+	"an undo opens no account":             lockingAll(),
+	"an undo demands a reset": brokenTicket(func(s *ticketStore) {
+		s.state = func(ctx context.Context, id string) (auth.AccountState, error) {
+			state, err := s.Store.State(ctx, id)
+			state.ResetDue = state.Status == flow.Locked // forgets the disabled ones
+			return state, err
+		}
+	}),
 	"an undo outlives every change":                   brokenTicket(func(s *ticketStore) { s.replace = s.forgetfulReplace }),
 	"an undo forgets what came after it":              byCreation(),
 	"a recovery voids a later ticket":                 deafUse(1, auth.ErrStale),

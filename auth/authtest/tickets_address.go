@@ -148,6 +148,34 @@ var undoRules = []rule[Tickets]{
 		}),
 	},
 	{
+		"an undo demands a reset",
+		"CompleteUndo sets ResetDue whatever the status, and a recovery takes it back",
+		inMailbox(func(m mailbox) {
+			due := func(id string, want bool) {
+				state, err := m.s.State(m.ctx, id)
+				m.p.ok("State", err)
+				equal(m.p, fmt.Sprintf("ResetDue of %s", id), state.ResetDue, want)
+			}
+			for _, status := range []flow.Status{flow.Active, flow.Disabled} {
+				id := status.String()
+				m.p.ok("Open", m.s.Open(m.ctx, id, status, firstHash, start))
+				m.adds(of(id, ticket("of "+id, auth.ForUndo)))
+				c := completion("of " + id)
+				c.Account, c.From = id, standing(status, 1, 1)
+				due(id, false)
+				epochs(m.p, "CompleteUndo", flow.Epochs{Security: 2, Session: 2})(m.s.CompleteUndo(m.ctx, c))
+				due(id, true)
+			}
+			reset := of("active", ticket("r9", auth.ForReset))
+			reset.Security = 2
+			m.adds(reset)
+			c := completion("r9")
+			c.Account, c.From = "active", standing(flow.Locked, 2, 2)
+			epochs(m.p, "CompleteRecovery", flow.Epochs{Security: 3, Session: 3})(m.s.CompleteRecovery(m.ctx, c))
+			due("active", false)
+		}),
+	},
+	{
 		"an undo outlives every change",
 		"no change of the account makes a ticket ForUndo void: a thief has made them all",
 		inMailbox(func(m mailbox) {

@@ -37,7 +37,7 @@ func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error)
 	if !ok {
 		return auth.AccountState{}, auth.ErrNotFound
 	}
-	state := auth.AccountState{Standing: k.standing, Compromised: k.compromised}
+	state := auth.AccountState{Standing: k.standing, Compromised: k.compromised, ResetDue: k.resetDue}
 	if k.hash != "" {
 		state.Enrolled = state.Enrolled.With(flow.Password)
 	}
@@ -55,6 +55,7 @@ func (s *Store) SetStatus(ctx context.Context, id string, from auth.Standing, to
 			return auth.ErrStale
 		}
 		k.standing = auth.Standing{Status: to, Epochs: raised(from.Epochs, true)}
+		k.resetDue = to == flow.Locked || k.resetDue && to != flow.Active
 		return nil
 	})
 }
@@ -102,7 +103,7 @@ func (s *Store) ReplacePassword(ctx context.Context, id string, from flow.Epochs
 		if k.standing.Epochs != from {
 			return auth.ErrStale
 		}
-		k.hash, k.compromised = hash, false
+		k.hash, k.compromised, k.resetDue = hash, false, false
 		k.standing.Epochs = raised(from, endSessions)
 		s.people.tickets.drop(id, mortal)
 		return nil

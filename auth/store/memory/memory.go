@@ -85,4 +85,5 @@ type kept struct {
 	standing    auth.Standing
 	hash        string
 	compromised bool
+	resetDue    bool
 }

@@ -124,7 +124,7 @@ func (s *Store) CompleteRecovery(ctx context.Context, c auth.Completion) (flow.E
 		if !s.completes(c, auth.ForReset, k.standing) || !locked && k.standing.Status != flow.Active {
 			return auth.ErrStale
 		}
-		k.hash, k.compromised = c.Hash, false
+		k.hash, k.compromised, k.resetDue = c.Hash, false, false
 		k.standing = auth.Standing{Status: flow.Active, Epochs: raised(c.From.Epochs, c.EndSessions || locked)}
 		s.people.tickets.drop(c.Account, mortal)
 		return nil
@@ -137,7 +137,7 @@ func (s *Store) CompleteActivation(ctx context.Context, c auth.Completion) (flow
 		if !s.completes(c, auth.ForInvitation, k.standing) || k.standing.Status != flow.Invited {
 			return auth.ErrStale
 		}
-		k.hash, k.compromised = c.Hash, false
+		k.hash, k.compromised, k.resetDue = c.Hash, false, false
 		k.standing = auth.Standing{Status: flow.Active, Epochs: raised(c.From.Epochs, c.EndSessions)}
 		s.people.tickets.drop(c.Account, mortal)
 		return nil
@@ -172,7 +172,7 @@ func (s *Store) CompleteUndo(ctx context.Context, c auth.Completion) (flow.Epoch
 		if k.standing.Status == flow.Active {
 			k.standing.Status = flow.Locked
 		}
-		k.standing.Epochs = raised(c.From.Epochs, true)
+		k.standing.Epochs, k.resetDue = raised(c.From.Epochs, true), true
 		all := s.people.tickets.byAccount[c.Account]
 		before := slices.Clone(all[:slices.Index(all, c.Ticket)])
 		s.people.tickets.drop(c.Account, func(t auth.Ticket) bool { return mortal(t) || !slices.Contains(before, t.ID) })

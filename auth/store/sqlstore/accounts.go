@@ -23,7 +23,7 @@ func (s *Store) Open(ctx context.Context, id string, status flow.Status, passwor
 
 // readState is the one read that every step of a flow makes. The last column has a bit for each method that the
 // account has a factor of, as in flow.Methods, and 16 bits above it that of the factors that verify their user.
-const readState = `SELECT status, security_epoch, session_epoch, password_hash <> '', compromised,
+const readState = `SELECT status, security_epoch, session_epoch, password_hash <> '', compromised & 1, compromised & 2 <> 0,
 	(SELECT COALESCE(SUM(DISTINCT 1 << (method + 16 * verifying)), 0) FROM cardea_factors f WHERE f.account = a.id)
 	FROM cardea_accounts a WHERE a.id = ?`
 
@@ -33,7 +33,7 @@ func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error)
 	var password bool
 	var factors uint32
 	err := s.state.QueryRowContext(ctx, id).
-		Scan(&state.Status, &state.Epochs.Security, &state.Epochs.Session, &password, &state.Compromised, &factors)
+		Scan(&state.Status, &state.Epochs.Security, &state.Epochs.Session, &password, &state.Compromised, &state.ResetDue, &factors)
 	if err != nil {
 		return auth.AccountState{}, fault("read account", missing(err, auth.ErrNotFound), auth.ErrNotFound)
 	}
@@ -52,9 +52,30 @@ func (s *Store) SetStatus(ctx context.Context, id string, from auth.Standing, to
 		if err := t.restand(ctx, id, from, next); err != nil {
 			return err
 		}
+		if err := t.remember(ctx, id, to); err != nil {
+			return err
+		}
 		return t.addLetters(ctx, letters)
 	})
 	return changed("set status", next.Epochs, err)
+}
+
+// The column compromised has two bits: the mark of a compromised password, and that a reset is due.
+const (
+	setDue   = `UPDATE cardea_accounts SET compromised = compromised | 2 WHERE id = ?`
+	clearDue = `UPDATE cardea_accounts SET compromised = compromised & 1 WHERE id = ?`
+)
+
+// remember keeps whether a reset is due, with a status that says something about it.
+func (t tx) remember(ctx context.Context, id string, to flow.Status) error {
+	var err error
+	switch to {
+	case flow.Locked:
+		_, err = t.exec(ctx, setDue, id)
+	case flow.Active:
+		_, err = t.exec(ctx, clearDue, id)
+	}
+	return err
 }
 
 // RaiseEpochs implements auth.AccountStore.
@@ -140,7 +161,7 @@ func (s *Store) Rehash(ctx context.Context, id, old, hash string) error {
 // MarkCompromised implements auth.PasswordStore.
 func (s *Store) MarkCompromised(ctx context.Context, id string, _ time.Time) (flow.Epochs, error) {
 	return s.raise(ctx, "mark password", id, `UPDATE cardea_accounts
-		SET compromised = 1, security_epoch = security_epoch + 1
+		SET compromised = compromised | 1, security_epoch = security_epoch + 1
 		WHERE id = ? AND password_hash <> '' RETURNING security_epoch, session_epoch`, id)
 }
 

@@ -171,6 +171,9 @@ func (s *Store) CompleteUndo(ctx context.Context, c auth.Completion) (flow.Epoch
 		if err := t.forget(ctx, c.Account, number); err != nil {
 			return err
 		}
+		if err := t.remember(ctx, c.Account, flow.Locked); err != nil {
+			return err
+		}
 		return t.addLetters(ctx, c.Letters)
 	})
 	return changed("complete undo", to.Epochs, err)
