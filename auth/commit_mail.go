@@ -268,7 +268,24 @@ func (j *job) undoAddress(ctx context.Context, e flow.Commit) (flow.Event, error
 		}
 	}
 	j.account, j.told = nil, flow.AddressUndone
-	return j.completeUndo(ctx, use, ticket)
+	answer, err := j.completeUndo(ctx, use, ticket)
+	if _, done := answer.(flow.Committed); !done && err == nil {
+		j.takeBack(ctx, account, ticket)
+	}
+	return answer, err
+}
+
+// takeBack restores the address that this flow changed, if the ticket is gone that allowed it: the undo of an
+// earlier change was faster, and its word counts.
+func (j *job) takeBack(ctx context.Context, was Account, t Ticket) {
+	_, err := j.s.cfg.Tickets.FindTicket(ctx, t.ID, j.now)
+	if !errors.Is(err, ErrNotFound) || was.Identifier == t.Old {
+		return
+	}
+	err = j.s.cfg.Directory.ChangeIdentifier(ctx, was.ID, t.Old, was.Identifier, was.Display)
+	if err != nil && !errors.Is(err, ErrStale) { // whoever was faster has done it already
+		j.s.fault(ctx, "take back a change of address", err)
+	}
 }
 
 // completeUndo consumes the ticket. Another change at the same time, perhaps of whoever is being thrown out, must
@@ -278,6 +295,9 @@ func (j *job) completeUndo(ctx context.Context, use Completion, ticket Ticket) (
 	for range attempts {
 		epochs, err := j.s.cfg.Tickets.CompleteUndo(ctx, use)
 		if err == nil {
+			if err := j.restore(ctx, ticket); err != nil {
+				j.s.fault(ctx, "give back an address", err)
+			}
 			if err := j.s.realign(ctx, use.Account); err != nil {
 				j.s.fault(ctx, "align sessions", err) // it is locked; the next sign-in brings them together
 			}
@@ -298,11 +318,16 @@ func (j *job) completeUndo(ctx context.Context, use Completion, ticket Ticket) (
 	return j.completed(ctx, flow.Epochs{}, ErrStale)
 }
 
-// giveBack makes the address that the ticket says the account's again.
+// giveBack makes the address that the ticket says the account's again, while the ticket is there.
 func (j *job) giveBack(ctx context.Context, t Ticket) error {
 	if _, err := j.s.cfg.Tickets.FindTicket(ctx, t.ID, j.now); err != nil {
 		return fmt.Errorf("auth: find ticket: %w", err)
 	}
+	return j.restore(ctx, t)
+}
+
+// restore makes the address that the ticket says the account's, if it is not.
+func (j *job) restore(ctx context.Context, t Ticket) error {
 	account, err := j.s.cfg.Directory.FindByID(ctx, t.Account)
 	if err != nil {
 		return fmt.Errorf("auth: find account: %w", err)

@@ -231,3 +231,51 @@ func TestDisablingIsNoWayAroundTheReset(t *testing.T) {
 		w.browser().signIn(ann, latest)
 	}
 }
+
+// TestTwoUndosAtOnce: the link that the owner was sent counts, and not the thief's, whatever the order in which their
+// requests reach the stores.
+func TestTwoUndosAtOnce(t *testing.T) {
+	for _, at := range []string{"Directory.ChangeIdentifier", "Tickets.CompleteUndo"} {
+		for _, ownersFirst := range []bool{true, false} {
+			w := newOpen(t)
+			a := w.account(ann)
+			thief := w.browser()
+			thief.signIn(ann, right)
+			w.letters()
+			var undo []auth.Secret
+			for _, to := range []string{"thief1@example.com", "thief2@example.com"} {
+				p, err := thief.move(to)
+				require.NoError(t, err)
+				_, err = thief.answer(p, w.secretIn(w.only(auth.NewAddressLetter, to)))
+				require.NoError(t, err)
+				undo = append(undo, w.secretIn(w.letters()[0]))
+				w.clock.Advance(2 * time.Minute)
+			}
+			first, second := undo[0], undo[1]
+			if !ownersFirst {
+				first, second = second, first
+			}
+			other, once := w.browser(), false
+			w.tap.set(func(_ context.Context, _ int, name string, work func() error) error {
+				if name == at && !once {
+					once = true
+					_, err := other.follow(flow.Reversal, second)
+					require.NoError(t, err)
+				}
+				return work()
+			})
+			_, err := w.browser().follow(flow.Reversal, first)
+			require.NoError(t, err)
+			account, err := w.store.FindByID(w.ctx, a.ID)
+			require.NoError(t, err)
+			if account.Identifier != ann { // an undo that was cut short by another is completed by doing it again
+				_, err = w.browser().follow(flow.Reversal, undo[0])
+				require.NoError(t, err)
+				account, err = w.store.FindByID(w.ctx, a.ID)
+				require.NoError(t, err)
+			}
+			require.Equal(t, ann, account.Identifier, "%s, the owner's first: %v", at, ownersFirst)
+			require.Equal(t, flow.Locked, w.standing(a.ID).Status)
+		}
+	}
+}
