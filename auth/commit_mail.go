@@ -259,6 +259,9 @@ func (j *job) undoAddress(ctx context.Context, e flow.Commit) (flow.Event, error
 		return staleOrFault(err)
 	}
 	if account.Identifier != ticket.Old { // it is back already if an earlier attempt was cut short
+		if err := j.outranked(ctx, account, ticket); err != nil {
+			return j.completed(ctx, flow.Epochs{}, err)
+		}
 		err := j.s.cfg.Directory.ChangeIdentifier(ctx, account.ID, account.Identifier, ticket.Old, ticket.OldDisplay)
 		if errors.Is(err, ErrTaken) {
 			return j.lockInstead(ctx)
@@ -268,24 +271,24 @@ func (j *job) undoAddress(ctx context.Context, e flow.Commit) (flow.Event, error
 		}
 	}
 	j.account, j.told = nil, flow.AddressUndone
-	answer, err := j.completeUndo(ctx, use, ticket)
-	if _, done := answer.(flow.Committed); !done && err == nil {
-		j.takeBack(ctx, account, ticket)
-	}
-	return answer, err
+	return j.completeUndo(ctx, use, ticket)
 }
 
-// takeBack restores the address that this flow changed, if the ticket is gone that allowed it: the undo of an
-// earlier change was faster, and its word counts.
-func (j *job) takeBack(ctx context.Context, was Account, t Ticket) {
-	_, err := j.s.cfg.Tickets.FindTicket(ctx, t.ID, j.now)
-	if !errors.Is(err, ErrNotFound) || was.Identifier == t.Old {
-		return
+// outranked returns ErrStale if an earlier change is being undone: the account has an address back already whose
+// ticket is still there. That one's word counts, and the address must not be taken away again. In this order, either
+// its ticket is seen, or it was consumed, and this one was forgotten with it.
+func (j *job) outranked(ctx context.Context, account Account, t Ticket) error {
+	reserved, err := j.s.cfg.Tickets.Reserved(ctx, account.Identifier, j.now)
+	if err != nil {
+		return fmt.Errorf("auth: look for a reservation: %w", err)
 	}
-	err = j.s.cfg.Directory.ChangeIdentifier(ctx, was.ID, t.Old, was.Identifier, was.Display)
-	if err != nil && !errors.Is(err, ErrStale) { // whoever was faster has done it already
-		j.s.fault(ctx, "take back a change of address", err)
+	if reserved {
+		return fmt.Errorf("auth: an earlier change is being undone: %w", ErrStale)
 	}
+	if _, err := j.s.cfg.Tickets.FindTicket(ctx, t.ID, j.now); err != nil {
+		return fmt.Errorf("auth: find ticket: %w", err)
+	}
+	return nil
 }
 
 // completeUndo consumes the ticket. Another change at the same time, perhaps of whoever is being thrown out, must
@@ -295,9 +298,6 @@ func (j *job) completeUndo(ctx context.Context, use Completion, ticket Ticket) (
 	for range attempts {
 		epochs, err := j.s.cfg.Tickets.CompleteUndo(ctx, use)
 		if err == nil {
-			if err := j.restore(ctx, ticket); err != nil {
-				j.s.fault(ctx, "give back an address", err)
-			}
 			if err := j.s.realign(ctx, use.Account); err != nil {
 				j.s.fault(ctx, "align sessions", err) // it is locked; the next sign-in brings them together
 			}
@@ -323,11 +323,6 @@ func (j *job) giveBack(ctx context.Context, t Ticket) error {
 	if _, err := j.s.cfg.Tickets.FindTicket(ctx, t.ID, j.now); err != nil {
 		return fmt.Errorf("auth: find ticket: %w", err)
 	}
-	return j.restore(ctx, t)
-}
-
-// restore makes the address that the ticket says the account's, if it is not.
-func (j *job) restore(ctx context.Context, t Ticket) error {
 	account, err := j.s.cfg.Directory.FindByID(ctx, t.Account)
 	if err != nil {
 		return fmt.Errorf("auth: find account: %w", err)

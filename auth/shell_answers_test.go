@@ -73,7 +73,7 @@ func (a *arena) operate(ctx context.Context, r *request) error {
 	address := addresses[r.deed.whom]
 	r.vacant = a.l.holder(address) == nil && a.l.reserved(address, r.now) == nil
 	if p := a.l.people[r.whom]; p != nil {
-		r.status, r.gone = p.status, p.deleted
+		r.status, r.due, r.gone = p.status, p.due, p.deleted
 	}
 	switch r.deed.what {
 	case "disable":
@@ -341,6 +341,8 @@ func (a *arena) intend(r *request, p *person, err error) {
 		want = flow.Disabled
 	case r.deed.what == "enable" && want == flow.Disabled && p.password == "":
 		want = flow.Invited
+	case r.deed.what == "enable" && want == flow.Disabled && r.due:
+		want = flow.Locked
 	case r.deed.what == "unlock" && want == flow.Locked && p.password != "":
 		if !errors.Is(err, auth.ErrStale) || p.status != flow.Locked {
 			l.fail("an account was unlocked whose password somebody else may know: %v", err)

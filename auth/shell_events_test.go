@@ -269,5 +269,5 @@ func (l *ledger) changed(r *request, id, hash string, end bool) {
 
 func (l *ledger) replaced(id, password string) {
 	p := l.people[id]
-	p.former, p.password, p.compromised = p.password, password, false
+	p.former, p.password, p.compromised, p.due = p.password, password, false, false
 }

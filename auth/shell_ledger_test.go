@@ -59,6 +59,7 @@ type person struct {
 	password    string
 	former      string
 	compromised bool
+	due         bool // it was locked, or its address given back, and has had no new password since
 	deleted     bool
 	ahead       bool // the sessions' picture of it is
 	remains     bool // something is kept of it all the same
@@ -154,6 +155,7 @@ type request struct {
 	target  string // the session that is to be ended
 	whom    string // the account that is named
 	status  flow.Status
+	due     bool
 	gone    bool
 	expect  verdict
 	closed  bool // the flow was over before

@@ -154,6 +154,7 @@ func (l *ledger) undone(r *request, c auth.Completion) {
 		}
 	}
 	l.completed(r, p, true)
+	p.due = true
 	if p.status == flow.Active {
 		p.status = flow.Locked
 	}

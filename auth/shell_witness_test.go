@@ -91,7 +91,9 @@ func (a witnessAccounts) SetStatus(ctx context.Context, id string, from auth.Sta
 	epochs, err := a.AccountStore.SetStatus(ctx, id, from, to, now, letters...)
 	if err == nil {
 		a.l.wrote(ctx, "status")
-		a.l.people[id].status, a.l.shaken[id] = to, true
+		p := a.l.people[id]
+		p.status, a.l.shaken[id] = to, true
+		p.due = to == flow.Locked || p.due && to != flow.Active
 	}
 	return epochs, err
 }

@@ -111,7 +111,7 @@ func (x *exchange) beginFactor(allowed []string, target func(fields, flow.Method
 		return err
 	}
 	var m flow.Method
-	if m.UnmarshalText([]byte(in.text("enrol"))) != nil {
+	if m.UnmarshalText([]byte(in.text("enrol"))) != nil || m == 0 {
 		return refuseBody(errFieldValue)
 	}
 	t, ok := target(in, m)
