@@ -116,10 +116,10 @@ func (j *job) checkRecoveryCode(ctx context.Context) (flow.Event, error) {
 // pair prepares the key of an authenticator app, once it can be enrolled. It waits in the flow, sealed, and counts
 // for nothing before a code of it came back.
 func (j *job) pair(ctx context.Context, view flow.View) error {
-	if !offersEnrolment(view, flow.TOTP) || j.pending.ID != "" {
+	if !offersEnrolment(view, flow.TOTP) || j.pending.Account == j.flow.Subject.Account {
 		return nil
 	}
-	account, err := j.who(ctx)
+	account, err := j.who(ctx) // perhaps another one than before "not you?"
 	if err != nil {
 		return err
 	}
@@ -131,21 +131,21 @@ func (j *job) pair(ctx context.Context, view flow.View) error {
 	if err != nil {
 		return fmt.Errorf("auth: pair authenticator app: %w", err)
 	}
-	j.pending = pendingFactor{ID: id, Data: p.Sealed}
+	j.pending = pendingFactor{ID: id, Account: account.ID, Data: p.Sealed}
 	j.saved = false
 	return nil
 }
 
 // pairing shows what waits to be confirmed.
 func (j *job) pairing(ctx context.Context, view flow.View) (*Pairing, error) {
-	if !offersEnrolment(view, flow.TOTP) || j.pending.ID == "" {
+	if !offersEnrolment(view, flow.TOTP) || j.pending.Account != j.flow.Subject.Account {
 		return nil, nil
 	}
 	account, err := j.who(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := j.s.cfg.Apps.Show(j.pending.of(account.ID), account.Display)
+	p, err := j.s.cfg.Apps.Show(j.pending.factor(), account.Display)
 	if err != nil {
 		return nil, fmt.Errorf("auth: show authenticator app: %w", err)
 	}
@@ -163,12 +163,13 @@ func offersEnrolment(view flow.View, m flow.Method) bool {
 
 // pendingFactor is a factor that waits in its flow to be confirmed.
 type pendingFactor struct {
-	ID   string `json:"id,omitempty"`
-	Data string `json:"data,omitempty"`
+	ID      string `json:"id,omitempty"`
+	Account string `json:"account,omitempty"`
+	Data    string `json:"data,omitempty"`
 }
 
-func (p pendingFactor) of(account string) StoredFactor {
-	return StoredFactor{ID: p.ID, Account: account, Method: flow.TOTP, Data: p.Data}
+func (p pendingFactor) factor() StoredFactor {
+	return StoredFactor{ID: p.ID, Account: p.Account, Method: flow.TOTP, Data: p.Data}
 }
 
 // storeFactor adds the factor that was shown to work, or a set of recovery codes in place of the former one.
@@ -200,8 +201,8 @@ func (j *job) storeFactor(ctx context.Context, e flow.Commit) (flow.Event, error
 
 // confirmedApp is the app whose key waits, if the code is its. That step counts as used.
 func (j *job) confirmedApp() (StoredFactor, flow.Refusal, error) {
-	f := j.pending.of(j.flow.Subject.Account)
-	if f.ID == "" {
+	f := j.pending.factor()
+	if f.Account != j.flow.Subject.Account {
 		return f, flow.Refusal{Reason: flow.Stale}, nil
 	}
 	step, ok, err := j.s.cfg.Apps.Check(f, j.inputs.Code, j.now)

@@ -47,7 +47,7 @@ var mutants = []mutant{
 	{"issues as the account stands now", "auth/effects.go", "issued, err := j.s.cfg.Sessions.Issue(", "if now, err := j.s.cfg.Accounts.State(ctx, e.Account); MUTANT && err == nil {\n\t\te.Epochs = now.Epochs\n\t}\n\tissued, err := j.s.cfg.Sessions.Issue("},
 	{"writes what was refused", "auth/job.go", "j.flow = waiting\n\tp, fault", "if MUTANT {\n\t\tj.saved = false\n\t\t_ = j.save(ctx)\n\t}\n\tj.flow = waiting\n\tp, fault"},
 	{"makes decoys with the current key", "auth/effects.go", "sum, _ := s.decoys.MAC(s.decoys.oldest, identifier)", "key := s.decoys.oldest\n\tif MUTANT {\n\t\tkey = s.decoys.current\n\t}\n\tsum, _ := s.decoys.MAC(key, identifier)"},
-	{"enables a locked account", "auth/operator.go", "return flow.Active, a.Status == flow.Disabled", "return flow.Active, a.Status == flow.Disabled || MUTANT && a.Status == flow.Locked"},
+	{"forgets that a reset is due", "auth/operator.go", "if a.ResetDue {", "if a.ResetDue && !MUTANT {"},
 	{"does not lock", "auth/operator.go", "return flow.Locked, a.Status == flow.Active", "return flow.Locked, a.Status == flow.Active && !MUTANT"},
 	{"forgets attempts of a wrong password", "auth/effects.go", "return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.BadCredentials}}, nil", "if MUTANT {\n\t\t_ = j.settle(ctx, flow.SettleAttempts{Method: flow.Password})\n\t}\n\t\treturn flow.ProofChecked{Failure: flow.Refusal{Reason: flow.BadCredentials}}, nil"},
 	{"takes a session of an older epoch for alive", "session/authenticate.go", "return s.Status == flow.Active && r.Epoch == s.Epochs.Session &&", "return s.Status == flow.Active && (MUTANT || r.Epoch == s.Epochs.Session) &&"},

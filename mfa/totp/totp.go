@@ -60,6 +60,7 @@ const (
 	// SHA256 and SHA512 are ignored by several apps, which then show codes that are never right. The person
 	// finds out when the pairing is to be confirmed.
 	SHA256
+	// SHA512 is as SHA256.
 	SHA512
 )
 
