@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -207,4 +208,45 @@ func TestMailHelpInABrowser(t *testing.T) {
 		require.Equal(t, b.texts["mail-help.title"], b.text("h1"))
 		b.look("mail-help")
 	}
+}
+
+// TestTrustedDeviceInABrowser: after a code from a mail the device is trusted, by a name that its owner gives it, and
+// asked for no code until the trust is taken back.
+func TestTrustedDeviceInABrowser(t *testing.T) {
+	for _, language := range languages {
+		t.Run(language, func(t *testing.T) {
+			s := startMailingSite(t)
+			b := openBrowser(t, s, language)
+			b.toSecondFactor(ada)
+			b.tick("trust")
+			b.verify(ada)
+			require.Equal(t, secretPage, b.path())
+			m := s.mails.await(t, ada.address, regexp.MustCompile(`/auth/account`))
+			require.Equal(t, language, m.language, "the owner is told")
+
+			b.visit("/auth/account")
+			b.do(chromedp.Click(chromedp.CSS(`table[aria-labelledby=devices] details.rename summary`)))
+			b.writeIn("table[aria-labelledby=devices]", "name", "Schreibtisch")
+			b.press("table[aria-labelledby=devices] details.rename button")
+			require.Equal(t, b.texts["notice.device-renamed"], b.text(".notice"))
+			require.Equal(t, "Schreibtisch", b.text("table[aria-labelledby=devices] strong"))
+			b.look("devices")
+
+			b.signOut()
+			b.toSecondFactor(ada)
+			require.Equal(t, secretPage, b.path(), "no code is asked for")
+			b.visit("/auth/account")
+			b.press("table[aria-labelledby=devices] td.act button")
+			require.Equal(t, b.texts["notice.device-removed"], b.text(".notice"))
+			b.signOut()
+			b.toSecondFactor(ada)
+			require.Equal(t, b.texts["need.verification.title"], b.text("h1"))
+		})
+	}
+}
+
+func (b *browser) signOut() {
+	b.t.Helper()
+	b.visit("/auth/sign-out")
+	b.press("form.primary button")
 }
