@@ -254,8 +254,10 @@ var brokenReplaces = map[string]func() session.Store{
 	}),
 	"the limit holds at once": deafCreate(3, auth.ErrLimit),
 	"evictions at once": brokenSession(func(s *sessionStore) {
-		late := from(5)
+		late, turn := from(5), sync.Mutex{}
 		s.create = func(ctx context.Context, r session.Record, expect auth.Standing, o session.CreateOptions) error {
+			turn.Lock() // a creation decided early that lands last would evict the rest, and hide the fault
+			defer turn.Unlock()
 			if late() {
 				o.Limit = 0
 			}

@@ -3,6 +3,7 @@ package authtest
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
@@ -154,8 +155,10 @@ var brokenTrusts = map[string]func() session.TrustStore{
 	}),
 	"one trust of an id wins": deafPut(3, auth.ErrTaken),
 	"the limit holds at once": brokenTrust(func(t *trustStore) {
-		late := from(6)
+		late, turn := from(6), sync.Mutex{}
 		t.put = func(ctx context.Context, r session.TrustRecord, now time.Time, limit int) error {
+			turn.Lock() // a put decided early that lands last would trim the rest, and hide the fault
+			defer turn.Unlock()
 			if late() {
 				limit = 50
 			}
