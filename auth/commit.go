@@ -138,10 +138,11 @@ func (s *Service) fence(ctx context.Context, id string, from, next Standing, kee
 	return ErrStale
 }
 
-// surpass raises the sessions' picture of an account above whatever it is, and keeps no session;
-// if the change closes the account, the sessions are told at once. It is for the changes that a mailed link allows. Where an earlier attempt was cut short, the picture is ahead of the account; fence would bring the
-// account up to it, and so make the very link void that completes what was begun. The picture is raised once more
-// instead, with nothing kept that the other attempt, perhaps somebody else's, may have kept.
+// surpass raises the sessions' picture of an account above whatever it is, and keeps no session; if the change closes
+// the account, the sessions are told at once. It is for the changes that a mailed link allows. Where an earlier
+// attempt was cut short, the picture is ahead of the account; fence would bring the account up to it, and so make the
+// very link void that completes what was begun. The picture is raised once more instead, with nothing kept that the
+// other attempt, perhaps somebody else's, may have kept.
 func (s *Service) surpass(ctx context.Context, id string, from Standing, closes, endSessions bool) error {
 	known, err := s.cfg.Sessions.Align(ctx, id, from)
 	if err != nil {

@@ -63,7 +63,7 @@ func (c *catalog) until(t time.Time) stamp {
 
 // postRename gives a trusted device another name; from a form or from JSON.
 func postRename(x *exchange) error {
-	return x.changeDevice("device-renamed", []string{"id", "name"}, func(s auth.Session, in fields) error {
+	return x.changeOwn("device-renamed", []string{"id", "name"}, func(s auth.Session, in fields) error {
 		if in.text("id") == "" || !in.has("name") {
 			return refuseBody(errFieldValue)
 		}
@@ -73,7 +73,7 @@ func postRename(x *exchange) error {
 
 // postRemove ends the trust in one device, or in all; from a form or from JSON.
 func postRemove(x *exchange) error {
-	return x.changeDevice("device-removed", []string{"id", "all"}, func(s auth.Session, in fields) error {
+	return x.changeOwn("device-removed", []string{"id", "all"}, func(s auth.Session, in fields) error {
 		switch {
 		case in.has("id") == in.flag("all") || in.has("id") && in.text("id") == "":
 			return refuseBody(errFieldValue)
@@ -84,7 +84,8 @@ func postRemove(x *exchange) error {
 	})
 }
 
-func (x *exchange) changeDevice(notice string, allowed []string, change func(auth.Session, fields) error) error {
+// changeOwn makes a change to something of the session's account, a device or a factor, and leads back to its page.
+func (x *exchange) changeOwn(notice string, allowed []string, change func(auth.Session, fields) error) error {
 	s, err := x.session()
 	if err != nil {
 		return err

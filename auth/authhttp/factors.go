@@ -132,7 +132,7 @@ func (x *exchange) beginFactor(allowed []string, target func(fields, flow.Method
 
 // postRenameFactor gives a second factor another name; from a form or from JSON.
 func postRenameFactor(x *exchange) error {
-	return x.changeDevice("factor-renamed", []string{"id", "name"}, func(s auth.Session, in fields) error {
+	return x.changeOwn("factor-renamed", []string{"id", "name"}, func(s auth.Session, in fields) error {
 		if in.text("id") == "" || !in.has("name") {
 			return refuseBody(errFieldValue)
 		}
