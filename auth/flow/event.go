@@ -107,7 +107,10 @@ type (
 	PasswordReviewed struct{ Refusal Refusal } // zero if the password is acceptable
 
 	// Committed answers Commit with the account's epochs after it.
-	Committed struct{ Epochs Epochs }
+	Committed struct {
+		Epochs   Epochs
+		Verified bool // the new passkey verified its user
+	}
 
 	// CommitRefused answers Commit: nothing was changed.
 	CommitRefused struct{ Refusal Refusal }

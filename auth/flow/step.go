@@ -172,7 +172,7 @@ func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error
 	case Ask:
 		r.challenge(e.Method)
 	case Depart:
-		r.ask(MakeChallenge(e))
+		r.ask(MakeChallenge{Method: e.Method, Connection: e.Connection})
 	case Return:
 		r.ask(CheckProof(e))
 	case NewPassword:
@@ -222,12 +222,19 @@ func (r *run) submit(e Submit) {
 	r.ask(CheckProof{Method: e.Method})
 }
 
-// challenge makes a new challenge unless the last mail is too recent (a mailbox must not be flooded).
+// challenge makes a new challenge unless the last mail is too recent (a mailbox must not be flooded). A passkey is
+// asked for by name only once something was proven: the list of an account's credentials is not for strangers.
 func (r *run) challenge(m Method) {
 	if (m == MailCode || m == MailLink) && r.tooSoon(m) {
 		return
 	}
-	r.ask(MakeChallenge{Method: m})
+	c := MakeChallenge{Method: m}
+	if m == Passkey {
+		need := unmet(r.p, r.f, r.now)
+		c.Enrols, c.Verify = need == NewFactor, mustVerify(need, r.p, r.f, r.now)
+		c.Named = !c.Enrols && r.f.Proven()
+	}
+	r.ask(c)
 }
 
 func (r *run) tooSoon(m Method) bool {
