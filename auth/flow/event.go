@@ -26,6 +26,7 @@ type (
 	Submit struct {
 		Method Method
 		Trust  bool // trust this device
+		Keep   bool // keep me signed in, where the proof says whose it is
 	}
 
 	// Ask wants a challenge: a mailed code or link, again perhaps, or a passkey ceremony.

@@ -215,6 +215,9 @@ func (r *run) identify(e Identify) {
 // beside a wrong one must not be granted with another, on a form that shows an empty box or none.
 func (r *run) submit(e Submit) {
 	r.f.Choices.Trust = e.Trust && trustOffered(r.p.Rules, r.f, e.Method)
+	if asksToKeep(r.f) && e.Method == Passkey {
+		r.f.Choices.Keep = e.Keep
+	}
 	if e.Method.Guessable() {
 		r.ask(TakeAttempt{Method: e.Method})
 		return

@@ -34,6 +34,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/authhttp"
@@ -41,6 +42,7 @@ import (
 	"github.com/cardea-auth/cardea/auth/store/sqlstore"
 	"github.com/cardea-auth/cardea/mfa"
 	"github.com/cardea-auth/cardea/mfa/totp"
+	"github.com/cardea-auth/cardea/mfa/webauthn"
 	"github.com/cardea-auth/cardea/password"
 	"github.com/cardea-auth/cardea/session"
 )
@@ -199,13 +201,38 @@ func assemble(c Config, keys auth.Keys, store stores) (*Site, error) {
 	return &Site{Handler: handler, Service: service, Outbox: outbox}, nil
 }
 
-// factors lets people add second factors to their password. Nobody has to: that is for the rules to say.
+// factors lets people add second factors to their password, and sign in with a passkey alone. Nobody has to: that is
+// for the rules to say. Where Origin's host is an IP address there are no passkeys.
 func (c Config) factors(config *auth.Config, store stores) error {
 	issuer := strings.ReplaceAll(c.Product, ":", " ") // apps end the issuer at a colon
 	apps, appErr := totp.New(totp.Config{Keys: config.Keys, Issuer: issuer})
 	codes, codeErr := mfa.NewCodes(mfa.CodesConfig{Keys: config.Keys})
 	config.Factors, config.Apps, config.Codes = store, apps, codes
-	return errors.Join(appErr, codeErr)
+	if byAddress(c.Origin) {
+		return errors.Join(appErr, codeErr)
+	}
+	passkeys, keyErr := webauthn.New(webauthn.Config{Keys: config.Keys, Origin: c.Origin, Product: shortened(c.Product)})
+	config.Passkeys = passkeys
+	return errors.Join(appErr, codeErr, keyErr)
+}
+
+// byAddress reports whether the origin's host is an IP address: browsers give no passkey to one.
+func byAddress(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	_, err = netip.ParseAddr(u.Hostname())
+	return err == nil
+}
+
+// shortened cuts a name to what an authenticator keeps of one: 64 bytes.
+func shortened(name string) string {
+	for len(name) > 64 {
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
+	return name
 }
 
 // features makes what a sign-in with a password takes.
