@@ -103,6 +103,7 @@ func (j *job) confirmedPasskey(ctx context.Context) (f StoredFactor, refusal flo
 	if f.ID, err = randomID(j.s.random); err != nil {
 		return f, flow.Refusal{}, err
 	}
-	f.Account, f.Method, f.Name, f.CreatedAt = account, flow.Passkey, name, j.now.UTC()
+	f.Account, f.Method, f.Name = account, flow.Passkey, name
+	f.CreatedAt, f.UsedAt = j.now.UTC(), j.now.UTC()
 	return f, flow.Refusal{}, nil
 }

@@ -3,6 +3,7 @@ package authhttp
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/flow"
@@ -39,9 +40,14 @@ func (x *exchange) ceremony(f *form, p presentation) {
 			f.Fields = append(f.Fields, x.field(action, flow.Input{Name: name, Kind: map[string]string{"end_others": "flag"}[name]}, false, ""))
 		}
 	}
-	v.Autofill = p.view.Need == flow.Identification
-	if v.Autofill {
-		v.Like = "identify-keep"
+	if p.onlyInputs { // no flow yet: where to go afterwards is said where it begins
+		v.Autofill, v.Like = true, "identify-keep"
+		i := slices.IndexFunc(f.Hidden, func(h hidden) bool { return h.Name == "return_to" })
+		if i >= 0 {
+			v.Options = with(v.Options, "return_to", f.Hidden[i].Value)
+			f.Hidden = slices.Delete(f.Hidden, i, i+1)
+		}
+		f.Hidden = append(f.Hidden, hidden{"flow", ""})
 	}
 	for _, code := range ceremonyErrors {
 		key := "passkey.failed"
@@ -66,14 +72,18 @@ type ceremonyBody struct {
 func postPasskey(x *exchange) error {
 	x.json = true
 	x.bound = cookie(x.r, x.h.cookies.flow)
-	in, err := x.readForm(toBrowser, x.bound, "flow", "action", "credential", "return_to", "name", "keep", "end_others")
+	in, err := x.readForm(toBrowser, x.bound, "flow", "action", "credential", "name", "keep", "end_others")
+	if err != nil {
+		return err
+	}
+	returnTo, err := x.returnTo()
 	if err != nil {
 		return err
 	}
 	var p auth.Progress
 	if in.text("flow") == "" {
 		p, err = x.h.svc.Begin(x.r.Context(), auth.BeginRequest{
-			Goal: flow.SignIn, ReturnTo: in.text("return_to"), Action: sendPasskey, Client: x.client(),
+			Goal: flow.SignIn, ReturnTo: returnTo, Action: sendPasskey, Client: x.client(),
 		})
 	} else {
 		p, err = x.h.svc.Continue(x.r.Context(), auth.ContinueRequest{

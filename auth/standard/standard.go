@@ -72,9 +72,11 @@ type Config struct {
 	// SignUp lets strangers open accounts, whose addresses are verified by mail. It requires Mail. If it is
 	// false, accounts are made by the host and by invitation.
 	SignUp bool
-	// Passwords and Sessions are the parts' own configurations.
+	// Passwords, Sessions and Passkeys are the parts' own configurations. In that of passkeys, Keys, Origin and
+	// Product are those of the site unless they are set; its RPID is worth a thought before the first one is made.
 	Passwords password.Config
 	Sessions  session.Config
+	Passkeys  webauthn.Config
 	// Service and HTTP, if set, may change the assembled configurations before they are used.
 	Service func(*auth.Config)
 	HTTP    func(*authhttp.Config)
@@ -208,12 +210,20 @@ func (c Config) factors(config *auth.Config, store stores) error {
 	apps, appErr := totp.New(totp.Config{Keys: config.Keys, Issuer: issuer})
 	codes, codeErr := mfa.NewCodes(mfa.CodesConfig{Keys: config.Keys})
 	config.Factors, config.Apps, config.Codes = store, apps, codes
-	if byAddress(c.Origin) {
-		return errors.Join(appErr, codeErr)
+	if err := errors.Join(appErr, codeErr); err != nil || byAddress(c.Origin) {
+		return err
 	}
-	passkeys, keyErr := webauthn.New(webauthn.Config{Keys: config.Keys, Origin: c.Origin, Product: shortened(c.Product)})
+	if c.Passkeys.Keys.IsZero() {
+		c.Passkeys.Keys = config.Keys
+	}
+	c.Passkeys.Origin = cmp.Or(c.Passkeys.Origin, c.Origin)
+	c.Passkeys.Product = cmp.Or(c.Passkeys.Product, shortened(c.Product))
+	passkeys, err := webauthn.New(c.Passkeys)
+	if err != nil {
+		return err
+	}
 	config.Passkeys = passkeys
-	return errors.Join(appErr, codeErr, keyErr)
+	return nil
 }
 
 // byAddress reports whether the origin's host is an IP address: browsers give no passkey to one.

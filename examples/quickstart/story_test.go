@@ -26,7 +26,7 @@ func TestSignInInABrowser(t *testing.T) {
 			require.Equal(t, "/auth/sign-in?return_to=%2Fsecret%3Fpage%3D1", b.path())
 			require.Equal(t, language, b.attribute("html", "lang"))
 			require.Equal(t, b.texts["need.identification.title"], b.text("h1"))
-			require.Equal(t, "username", b.attribute(`input[name="identifier"]`, "autocomplete"))
+			require.Equal(t, "username webauthn", b.attribute(`input[name="identifier"]`, "autocomplete"))
 			require.Equal(t, b.texts["submit.identify"], b.text("form.primary button"))
 			b.look("sign-in")
 

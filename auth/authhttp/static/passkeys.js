@@ -61,8 +61,10 @@
   };
 
   const begin = async (form) => {
+    const fields = new URLSearchParams(new FormData(form));
+    if ("passkeyAutofill" in form.dataset) fields.set("flow", ""); // a page that waits for long outlives its flows
     const answer = await fetch(form.dataset.passkeyOptions, {
-      method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" },
+      method: "POST", body: fields, headers: { Accept: "application/json" },
     }).catch(() => null);
     const body = await answer?.json().catch(() => null);
     if (!answer?.ok || !body) throw new DOMException(body?.error?.message ?? "", body?.error ? "Refused" : "NetworkError");
@@ -140,7 +142,11 @@
 
   const supported = Boolean(window.PublicKeyCredential);
   for (const instead of document.querySelectorAll("[data-passkey-unsupported]")) instead.hidden = supported;
-  for (const form of supported ? document.querySelectorAll("form[data-passkey]") : []) {
+  for (const form of document.querySelectorAll("form[data-passkey]")) {
+    if (!supported) {
+      delete form.dataset.passkey; // with which it would keep its place on the page
+      continue;
+    }
     form.addEventListener("submit", onSubmit);
     // A page that comes back from the history has an answer in it that was sent already.
     window.addEventListener("pageshow", (event) => {
