@@ -100,6 +100,7 @@
       try {
         const create = form.dataset.passkey === "create";
         const credential = await (create ? navigator.credentials.create(request) : navigator.credentials.get(request));
+        ceremony.signal.throwIfAborted(); // another one has begun in the same moment
         form.elements.namedItem("credential").value = serialise(credential);
       } finally {
         clearTimeout(late);
