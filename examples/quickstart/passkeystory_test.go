@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -32,7 +31,8 @@ var securityKey = webauthn.VirtualAuthenticatorOptions{
 // plug lets the browser run the pages' script, and gives it an authenticator.
 func (b *browser) plug(o webauthn.VirtualAuthenticatorOptions) device {
 	b.t.Helper()
-	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
+	b.scripts = true
+	b.runScripts(true)
 	call(b, webauthn.Enable, webauthn.EnableParams{})
 	return device{b, call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &o}).AuthenticatorID}
 }
