@@ -41,12 +41,15 @@ type Config struct {
 	// Nil offers no trust, whatever the rules say.
 	TrustedDevices TrustedDevices
 
-	// Factors keeps second factors; every store of the library can. It is required with Apps and Codes.
+	// Factors keeps second factors; every store of the library can. It is required with Apps, Codes and HostFactor.
 	Factors FactorStore
 	// Apps lets people pair authenticator apps (package mfa/totp), and Codes lets those who have another second
 	// factor make recovery codes (package mfa). Nil offers none.
 	Apps  AuthenticatorApps
 	Codes RecoveryCodes
+	// HostFactor is a second factor of the host's own, such as a list of codes that it hands out; examples/codelist
+	// has one. It counts as much as an app does: rules that demand a second factor are satisfied by it. Nil offers none.
+	HostFactor HostFactor
 
 	// Letters, Tickets and Secrets let the service write to people: invitations, links that reset a password or
 	// undo a change of address, codes for new addresses and for sign-ins from unknown devices, and notices of

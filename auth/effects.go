@@ -108,6 +108,8 @@ func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, er
 		return j.checkTOTP(ctx)
 	case flow.RecoveryCode:
 		return j.checkRecoveryCode(ctx)
+	case flow.HostFactor:
+		return j.checkHostFactor(ctx)
 	}
 	return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
 }

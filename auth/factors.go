@@ -33,6 +33,9 @@ func (s *Service) secondFactors() flow.Methods {
 	if s.cfg.Codes != nil {
 		set = set.With(flow.RecoveryCode)
 	}
+	if s.cfg.HostFactor != nil {
+		set = set.With(flow.HostFactor)
+	}
 	return set
 }
 
@@ -66,7 +69,7 @@ func (j *job) checkTOTP(ctx context.Context) (flow.Event, error) {
 		if !ok {
 			continue
 		}
-		return j.used(ctx, f, step)
+		return j.used(ctx, f, step, "")
 	}
 	return wrongCode(), nil
 }
@@ -75,8 +78,8 @@ func wrongCode() flow.Event {
 	return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.WrongCode}}
 }
 
-func (j *job) used(ctx context.Context, f StoredFactor, counter int64) (flow.Event, error) {
-	err := j.s.cfg.Factors.UseFactor(ctx, f.Account, f.ID, f.Counter, counter, "", j.now)
+func (j *job) used(ctx context.Context, f StoredFactor, counter int64, data string) (flow.Event, error) {
+	err := j.s.cfg.Factors.UseFactor(ctx, f.Account, f.ID, f.Counter, counter, data, j.now)
 	if errors.Is(err, ErrStale) {
 		return wrongCode(), nil
 	}
@@ -189,6 +192,12 @@ func (j *job) storeFactor(ctx context.Context, e flow.Commit) (flow.Event, error
 			return nil, err
 		}
 		c.RemoveAll = flow.RecoveryCode
+	case flow.HostFactor:
+		f, refusal, err := j.confirmedHostFactor(ctx)
+		if err != nil || refusal.Reason != 0 {
+			return flow.CommitRefused{Refusal: refusal}, err
+		}
+		c.Add = []StoredFactor{f}
 	default:
 		return nil, fmt.Errorf("auth: nothing enrols %s", e.Method)
 	}

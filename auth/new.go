@@ -91,8 +91,9 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
-	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes)), "Factors is required with Apps and Codes: it keeps what they make")
-	report(!isNil(c.Codes) && isNil(c.Apps), "Codes are set without another second factor, which they are a way around")
+	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes) || !isNil(c.HostFactor)), "Factors is required with Apps, Codes and HostFactor: it keeps what they make")
+	report(!isNil(c.Codes) && isNil(c.Apps) && isNil(c.HostFactor), "Codes are set without another second factor, which they are a way around")
+	report(c.HostFactor != nil && isNil(c.HostFactor), "HostFactor is a nil pointer; leave the field out to offer none")
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
 		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
 	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")
@@ -187,7 +188,7 @@ func (s *Service) supported(r flow.Rules) error {
 	if r.Verification != flow.VerifyNever && !s.mails() {
 		return errors.New("auth: rules ask for a mailed code, and Config.Letters is not set")
 	}
-	if r.Connection != "" || r.SecondFactor == flow.Always && !s.secondFactors().Has(flow.TOTP) {
+	if r.Connection != "" || r.SecondFactor == flow.Always && s.secondFactors()&^flow.MethodsOf(flow.RecoveryCode) == 0 {
 		return errors.New("auth: rules ask for a connection or a second factor, and none is configured")
 	}
 	return nil

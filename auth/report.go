@@ -47,7 +47,10 @@ type Reporter interface {
 func (s *Service) Report() Report {
 	r := Report{Profile: s.cfg.Profile, Paths: s.paths()}
 	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection())
-	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets} {
+	if s.cfg.HostFactor != nil {
+		r.Sections = append(r.Sections, hostFactorSection())
+	}
+	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets, s.cfg.HostFactor} {
 		if reporter, ok := feature.(Reporter); ok {
 			r.Sections = append(r.Sections, reporter.Report())
 		}
@@ -58,12 +61,21 @@ func (s *Service) Report() Report {
 // paths are the ways to a session of the methods that are configured. Recovery, activation and sign-up never
 // end in one.
 func (s *Service) paths() []ReportPath {
-	password := flow.AssuranceOf([]flow.Proof{{Method: flow.Password}}).String()
-	return []ReportPath{
-		{flow.SignIn.String(), flow.Password.String(), password},
-		{flow.StepUp.String(), flow.Password.String(), password},
-		{flow.Enrolment.String(), flow.Password.String(), password},
+	sets := [][]flow.Proof{{{Method: flow.Password}}}
+	for _, m := range s.secondFactors().List() {
+		sets = append(sets, []flow.Proof{{Method: flow.Password}, {Method: m}})
 	}
+	var paths []ReportPath
+	for _, goal := range []flow.Goal{flow.SignIn, flow.StepUp, flow.Enrolment} {
+		for _, proofs := range sets {
+			var all flow.Methods
+			for _, p := range proofs {
+				all = all.With(p.Method)
+			}
+			paths = append(paths, ReportPath{goal.String(), all.String(), flow.AssuranceOf(proofs).String()})
+		}
+	}
+	return paths
 }
 
 func (s *Service) flowSection() ReportSection {
