@@ -13,7 +13,7 @@ import (
 )
 
 // addable are the second factors that a page can add without a script, in the order in which it offers them.
-var addable = []flow.Method{flow.TOTP, flow.RecoveryCode}
+var addable = []flow.Method{flow.TOTP, flow.HostFactor, flow.RecoveryCode}
 
 // factorsView is the part of the account page that tells how the account is signed in to, beside the password.
 type factorsView struct {
