@@ -28,7 +28,9 @@ type cards struct {
 const cardLength = 40
 
 // card is the n-th code, from 1, of the account's card.
-func card(account string, n int) auth.Secret { return auth.NewSecret(fmt.Sprintf("card-%s-%03d", account, n)) }
+func card(account string, n int) auth.Secret {
+	return auth.NewSecret(fmt.Sprintf("card-%s-%03d", account, n))
+}
 
 func place(account, typed string) int {
 	for n := 1; n <= cardLength; n++ {
