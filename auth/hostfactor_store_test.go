@@ -15,7 +15,7 @@ import (
 func TestAStoreThatFailsUnderAHostsFactor(t *testing.T) {
 	for _, worked := range []bool{false, true} {
 		w, _ := newCarded(t)
-		a, b := w.carded()
+		a, _ := w.carded()
 		other := w.browser()
 		at, err := other.try(ann, right)
 		require.NoError(t, err)
@@ -33,7 +33,7 @@ func TestAStoreThatFailsUnderAHostsFactor(t *testing.T) {
 		require.Equal(t, worked, p.Session == nil, "used before the answer got lost: %v", worked)
 
 		w.clock.Advance(time.Hour)
-		b = w.browser()
+		b := w.browser()
 		q := b.present(card(a.ID, 9))
 		require.NotNil(t, q.Session)
 		require.NoError(t, w.ResetFactors(w.ctx, a.ID))
