@@ -41,7 +41,8 @@ type Config struct {
 	// Nil offers no trust, whatever the rules say.
 	TrustedDevices TrustedDevices
 
-	// Factors keeps second factors; every store of the library can. It is required with Apps, Codes and Passkeys.
+	// Factors keeps second factors; every store of the library can. It is required with Apps, Codes, Passkeys and
+	// HostFactor.
 	Factors FactorStore
 	// Apps lets people pair authenticator apps (package mfa/totp), and Codes lets those who have another second
 	// factor make recovery codes (package mfa). Nil offers none.
@@ -50,6 +51,9 @@ type Config struct {
 	// Passkeys lets people add passkeys and security keys (package mfa/webauthn), as a second factor and, where
 	// Entry offers them, to sign in with alone. Nil offers none.
 	Passkeys Passkeys
+	// HostFactor is a second factor of the host's own, such as a list of codes that it hands out; examples/codelist
+	// has one. It counts as much as an app does: rules that demand a second factor are satisfied by it. Nil offers none.
+	HostFactor HostFactor
 
 	// Letters, Tickets and Secrets let the service write to people: invitations, links that reset a password or
 	// undo a change of address, codes for new addresses and for sign-ins from unknown devices, and notices of

@@ -110,6 +110,8 @@ func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, er
 		return j.checkRecoveryCode(ctx)
 	case flow.Passkey:
 		return j.checkPasskey(ctx)
+	case flow.HostFactor:
+		return j.checkHostFactor(ctx)
 	}
 	return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
 }

@@ -36,6 +36,9 @@ func (s *Service) secondFactors() flow.Methods {
 	if s.cfg.Passkeys != nil {
 		set = set.With(flow.Passkey)
 	}
+	if s.cfg.HostFactor != nil {
+		set = set.With(flow.HostFactor)
+	}
 	return set
 }
 
@@ -69,7 +72,7 @@ func (j *job) checkTOTP(ctx context.Context) (flow.Event, error) {
 		if !ok {
 			continue
 		}
-		return j.used(ctx, f, step)
+		return j.used(ctx, f, step, "")
 	}
 	return wrongCode(), nil
 }
@@ -78,8 +81,8 @@ func wrongCode() flow.Event {
 	return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.WrongCode}}
 }
 
-func (j *job) used(ctx context.Context, f StoredFactor, counter int64) (flow.Event, error) {
-	err := j.s.cfg.Factors.UseFactor(ctx, f.Account, f.ID, f.Counter, counter, "", j.now)
+func (j *job) used(ctx context.Context, f StoredFactor, counter int64, data string) (flow.Event, error) {
+	err := j.s.cfg.Factors.UseFactor(ctx, f.Account, f.ID, f.Counter, counter, data, j.now)
 	if errors.Is(err, ErrStale) {
 		return wrongCode(), nil
 	}
@@ -180,7 +183,7 @@ func (j *job) storeFactor(ctx context.Context, e flow.Commit) (flow.Event, error
 	c := FactorChange{Account: j.flow.Subject.Account, From: j.standing(), EndSessions: e.EndOthers, Now: j.now}
 	var shown []Secret
 	switch e.Method {
-	case flow.TOTP, flow.Passkey:
+	case flow.TOTP, flow.Passkey, flow.HostFactor:
 		f, refusal, err := j.confirmed(ctx, e.Method)
 		if err != nil {
 			return nil, err
@@ -210,8 +213,11 @@ func (j *job) storeFactor(ctx context.Context, e flow.Commit) (flow.Event, error
 
 // confirmed is the new factor, if it was shown to work.
 func (j *job) confirmed(ctx context.Context, m flow.Method) (StoredFactor, flow.Refusal, error) {
-	if m == flow.Passkey {
+	switch m {
+	case flow.Passkey:
 		return j.confirmedPasskey(ctx)
+	case flow.HostFactor:
+		return j.confirmedHostFactor(ctx)
 	}
 	return j.confirmedApp()
 }

@@ -92,9 +92,12 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
-	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes) || !isNil(c.Passkeys)),
-		"Factors is required with Apps, Codes and Passkeys: it keeps what they make")
-	report(!isNil(c.Codes) && isNil(c.Apps) && isNil(c.Passkeys), "Codes are set without another second factor, which they are a way around")
+	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes) || !isNil(c.Passkeys) || !isNil(c.HostFactor)),
+		"Factors is required with Apps, Codes, Passkeys and HostFactor: it keeps what they make")
+	report(!isNil(c.Codes) && isNil(c.Apps) && isNil(c.Passkeys) && isNil(c.HostFactor),
+		"Codes are set without another second factor, which they are a way around")
+	report(c.Passkeys != nil && isNil(c.Passkeys), "Passkeys is a nil pointer; leave the field out to offer none")
+	report(c.HostFactor != nil && isNil(c.HostFactor), "HostFactor is a nil pointer; leave the field out to offer none")
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
 		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
 	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")

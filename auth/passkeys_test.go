@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -315,8 +314,10 @@ func TestForgedAnswers(t *testing.T) {
 			defer func() { device.Origin = site }()
 			return must(device.Get(p.Passkey))
 		}, "wrong-origin"},
-		"a bogus signature": {func(p auth.Progress) auth.Secret { return spoilt(t, must(device.Get(p.Passkey))) }, "bad-signature"},
-		"a registration":    {func(p auth.Progress) auth.Secret { return must(eve.Create(p.Passkey)) }, "malformed"},
+		"a bogus signature": {func(p auth.Progress) auth.Secret {
+			return spoilt(t, must(device.Get(p.Passkey)), must(eve.Get(p.Passkey)))
+		}, "bad-signature"},
+		"a registration": {func(p auth.Progress) auth.Secret { return must(eve.Create(p.Passkey)) }, "malformed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := w.browser()
@@ -337,17 +338,16 @@ func TestForgedAnswers(t *testing.T) {
 }
 
 // spoilt is an answer with another one's signature.
-func spoilt(t *testing.T, answer auth.Secret) auth.Secret {
-	var m map[string]any
+func spoilt(t *testing.T, answer, other auth.Secret) auth.Secret {
+	var m, o struct {
+		ID       string            `json:"id"`
+		RawID    string            `json:"rawId"`
+		Type     string            `json:"type"`
+		Response map[string]string `json:"response"`
+	}
 	require.NoError(t, json.Unmarshal([]byte(answer.Reveal()), &m))
-	r := m["response"].(map[string]any)
-	signature := r["signature"].(string)
-	r["signature"] = strings.Map(func(c rune) rune {
-		if c == 'A' {
-			return 'B'
-		}
-		return c
-	}, signature[:len(signature)-4]) + signature[len(signature)-4:]
+	require.NoError(t, json.Unmarshal([]byte(other.Reveal()), &o))
+	m.Response["signature"] = o.Response["signature"]
 	text, err := json.Marshal(m)
 	require.NoError(t, err)
 	return auth.NewSecret(string(text))

@@ -47,13 +47,13 @@ func families() map[string][]string {
 		},
 		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "method.": {"totp", "recovery-code", "passkey", "host-factor"},
 		"passkey.": {"cancelled", "registered", "failed"},
-		"account.": {"add-passkey", "add-totp", "add-recovery-code", "replace-recovery-code"},
+		"account.": {"add-passkey", "add-totp", "add-host-factor", "add-recovery-code", "replace-recovery-code"},
 		"goals":    goals,
 	}
 }
 
 // optional are families of which a page takes what there is.
-var optional = regexp.MustCompile(`^(need\.[a-z-]+\.(lead(\.[a-z-]+)?|[a-z-]+\.title|[a-z-]+\.lead\.[a-z-]+)|reason\.[a-z-]+\.wait|completed\.[a-z-]+\.(title|text)|` +
+var optional = regexp.MustCompile(`^(need\.[a-z-]+\.(lead(\.[a-z-]+)?|[a-z-]+\.title|[a-z-]+\.lead(\.[a-z-]+)?)|reason\.[a-z-]+\.wait|completed\.[a-z-]+\.(title|text)|` +
 	`ended\.[a-z-]+|need\.[a-z-]+\.title\.[a-z-]+|fold\.[a-z-]+|error\.[0-9]+|(input|hint|required)\.[a-z_]+(\.[a-z-]+)?|submit\.[a-z-]+(\.[a-z-]+)?|(granted|granted\.lost|confirm|sign-out)\.(title|text))$`)
 
 // TestEveryTextIsThereAndUsed holds the catalogues against the templates and the code: nothing that a page

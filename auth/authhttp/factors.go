@@ -13,7 +13,7 @@ import (
 )
 
 // addable are the second factors that people can add, in the order in which the page offers them.
-var addable = []flow.Method{flow.Passkey, flow.TOTP, flow.RecoveryCode}
+var addable = []flow.Method{flow.Passkey, flow.TOTP, flow.HostFactor, flow.RecoveryCode}
 
 // factorsView is the part of the account page that tells how the account is signed in to, beside the password.
 type factorsView struct {

@@ -34,7 +34,7 @@ func (x *exchange) present(p presentation) page {
 	need := "need." + p.view.Need.String()
 	shortest, _ := x.h.svc.PasswordLengths()
 	c := card{
-		Lead: x.lang.either(need+"."+primary.Name+".lead."+p.view.Goal.String(), need+".lead."+p.view.Goal.String(), need+".lead"),
+		Lead: x.lang.either(need+"."+primary.Name+".lead."+p.view.Goal.String(), need+"."+primary.Name+".lead", need+".lead."+p.view.Goal.String(), need+".lead"),
 	}
 	if p.view.Candidate != "" && p.view.Need == flow.Address {
 		c.Lead = x.lang.text("candidate.lead", "address", p.view.Candidate)
@@ -182,7 +182,7 @@ func (x *exchange) field(action string, in flow.Input, both bool, shortest strin
 		f.Autocomplete, f.Longest = "off", longestDeviceName
 	case "code":
 		f.Autocomplete, f.InputMode = "one-time-code", "numeric"
-		if action == flow.RecoveryCode.String() || action == flow.MailLink.String() {
+		if action == flow.RecoveryCode.String() || action == flow.MailLink.String() || strings.HasSuffix(action, flow.HostFactor.String()) {
 			f.Autocomplete, f.InputMode = "off", "text"
 		}
 	}

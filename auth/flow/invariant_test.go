@@ -84,8 +84,11 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 			}
 		}
 	}
-	if next.Outcome == Open && next.Subject.Account == s.f.Subject.Account && level(s.f.Proofs) > level(next.Proofs) {
-		return errors.New("what was proven is worth less after another proof")
+	verified := func(f Flow) bool {
+		return slices.ContainsFunc(f.Proofs, func(p Proof) bool { return p.Method == Passkey && p.Verified })
+	}
+	if next.Outcome == Open && next.Subject.Account == s.f.Subject.Account && verified(s.f) && !verified(next) {
+		return errors.New("a passkey that verified its user is forgotten for one that did not")
 	}
 	if next.Outcome == Granted && !(typeIs[SessionIssued](e) && typeIs[IssueSession](s.f.await)) {
 		return errors.New("granted without a session")

@@ -124,7 +124,7 @@ func TestComparisonFindsDifferences(t *testing.T) {
 		}
 	}
 	for want, m := range map[string]machine{
-		"flow.Submit{Method:password Trust:true} is accepted and not shown": {step: Step, next: func(p Policy, f Flow, now time.Time) View {
+		"flow.Submit{Method:password Trust:true Keep:false} is accepted and not shown": {step: Step, next: func(p Policy, f Flow, now time.Time) View {
 			v := Next(p, f, now)
 			v.Actions = slices.DeleteFunc(v.Actions, func(a Action) bool { return a.Name == "password" })
 			return v

@@ -270,6 +270,9 @@ func (s *stage) answer(effect Effect, args []string) Event {
 		if slices.Contains(args, "stale") {
 			return CommitRefused{Refusal{Reason: Stale}}
 		}
+		if slices.Contains(args, "throttled") { // a code that can be guessed is counted where it adds a factor, too
+			return CommitRefused{Refusal{Reason: TooManyAttempts, RetryAt: s.now.Add(30 * time.Second)}}
+		}
 		if wrong {
 			return CommitRefused{Refusal{Reason: WrongCode}}
 		}
