@@ -31,6 +31,7 @@ func (c Config) withDefaults() Config {
 	c.DefaultReturnTo = cmp.Or(c.DefaultReturnTo, "/")
 	c.Throttle = c.Throttle.withDefaults()
 	c.Limits = limitsWithDefaults(c.Limits)
+	c.KeepActivity = cmp.Or(c.KeepActivity, keptActivity)
 	if c.Normalize == nil {
 		c.Normalize = NormalizeEmail
 	}
@@ -91,6 +92,8 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
+	report(c.Activity != nil && isNil(c.Activity), "Activity is a nil pointer; leave the field out to keep none")
+	report(c.KeepActivity < 0, "KeepActivity is %s; it must not be negative", c.KeepActivity)
 	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes)), "Factors is required with Apps and Codes: it keeps what they make")
 	report(!isNil(c.Codes) && isNil(c.Apps), "Codes are set without another second factor, which they are a way around")
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),

@@ -46,7 +46,7 @@ type Reporter interface {
 // Report returns the effective policy.
 func (s *Service) Report() Report {
 	r := Report{Profile: s.cfg.Profile, Paths: s.paths()}
-	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection())
+	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection(), s.activitySection())
 	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets} {
 		if reporter, ok := feature.(Reporter); ok {
 			r.Sections = append(r.Sections, reporter.Report())
