@@ -82,7 +82,8 @@ func TestAlikeAttemptsAreOneEntry(t *testing.T) {
 	b := w.browser()
 	for n := range 50 {
 		w.clock.Advance(time.Minute)
-		b.addr, b.agent = netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}), fmt.Sprint("Eve/", n)
+		b.addr = netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})
+		b.agent = []string{"Firefox/140 (Windows)", "Chrome/140 (Linux)"}[n%2]
 		b.guess(ann, wrong)
 	}
 	last := w.clock.Now()
@@ -91,8 +92,8 @@ func TestAlikeAttemptsAreOneEntry(t *testing.T) {
 	w.clock.Advance(15 * time.Hour) // past midnight
 	b.guess(ann, wrong)
 	require.Equal(t, []string{
-		"account-created", "attempt-failed password 192.0.2.0/24 Eve/49 x50", "attempt-failed password 198.51.100.0/24 Eve/49",
-		"attempt-failed password 198.51.100.0/24 Eve/49",
+		"account-created", "attempt-failed password 192.0.2.0/24 Chrome/140 (Linux) x50", "attempt-failed password 198.51.100.0/24 Chrome/140 (Linux)",
+		"attempt-failed password 198.51.100.0/24 Chrome/140 (Linux)",
 	}, w.happened(a.ID))
 	list, err := w.Activity(w.ctx, auth.Session{Account: a.ID})
 	require.NoError(t, err)

@@ -47,9 +47,7 @@ func (j *job) occasion() occasion {
 		subject: f.Subject.Account, decoy: f.Subject.Decoy, stranger: f.Acting == "" && !f.Proven(), agent: cleanAgent(j.client.UserAgent),
 	}
 	for _, p := range f.Proofs {
-		if !p.Inherited {
-			o.methods = o.methods.With(p.Method)
-		}
+		o.methods = o.methods.With(p.Method)
 	}
 	if a := j.client.Address.Unmap().WithZone(""); a.IsValid() {
 		o.network, _ = a.Prefix(networkBits(a))
@@ -132,7 +130,7 @@ func (o occasion) tell(e AuditEvent) (a Activity, ok bool) {
 	if merges {
 		a.Merge = a.alike()
 	}
-	return a, a.Class != 0 && a.Account != "" && (!o.decoy || a.Class == ActivityAttempt)
+	return a, a.Class != 0 && a.Account != ""
 }
 
 // signedIn tells of new sessions. One that replaces another is no news.
