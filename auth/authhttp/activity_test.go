@@ -45,7 +45,7 @@ func TestEveryActivityHasItsSentence(t *testing.T) {
 			w := s.do(request{target: "/auth/account", cookies: bothCookie, header: map[string]string{"Accept-Language": lang}})
 			return textOf(tags(rowsOf(parse(t, w), "activity")[0], "strong")[0])
 		}
-		for _, what := range vocabulary(t)["activities"] {
+		for _, what := range activities(t) {
 			text := see(auth.Activity{What: auth.ActivityWhat(what.Code)})
 			require.Empty(t, said[text], "%s: %s and %s", lang, what.Code, said[text])
 			said[text] = what.Code

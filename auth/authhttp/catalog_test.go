@@ -32,14 +32,14 @@ func families(t testing.TB) map[string][]string {
 	for m := 1; m <= 12; m++ {
 		months = append(months, fmt.Sprint(m))
 	}
-	activities := []string{
+	happenings := []string{
 		"attempt-failed.password", "attempt-failed.mail-code", "attempt-failed.totp", "attempt-failed.recovery-code", "factor-added.recovery-code", "other",
 	}
-	for _, a := range comments(t, "../activity.go", "ActivitySignedIn") {
-		activities = append(activities, a.Code)
+	for _, a := range activities(t) {
+		happenings = append(happenings, a.Code)
 	}
 	return map[string][]string{
-		"activity.": activities,
+		"activity.": happenings,
 		"reason.":   append(reasons, "other"),
 		"need.":     append(needs, "other"),
 		"problem.":  {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},

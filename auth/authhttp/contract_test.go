@@ -198,7 +198,7 @@ func (d *document) driveSessions(t *testing.T) {
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path, cookies: bothCookie}))
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path}))
 	}
-	for _, what := range vocabulary(t)["activities"] {
+	for _, what := range activities(t) {
 		f.activity = []auth.Activity{{What: auth.ActivityWhat(what.Code), Count: 1}}
 		d.answered(t, "GET", "/activity", s.do(request{target: "/auth/activity", cookies: bothCookie}))
 	}

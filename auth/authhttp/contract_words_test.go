@@ -99,7 +99,7 @@ func vocabulary(t testing.TB) map[string][]word {
 		"phases":     declared("../flow/flow.go", "New", func(i int) string { return flow.Phase(i).String() }),
 		"outcomes":   declared("../flow/flow.go", "Open", func(i int) string { return flow.Outcome(i).String() }),
 		"reasons":    declared("../flow/reason.go", "BadCredentials", func(i int) string { return flow.Reasons()[i].String() }),
-		"activities": comments(t, "../activity.go", "ActivitySignedIn"),
+		"activities": activities(t),
 		"problems": append(comments(t, "../../password/review.go", "TooShort"),
 			word{auth.ProblemUnchanged, "the compromised password again"}),
 	}
@@ -121,6 +121,9 @@ func vocabulary(t testing.TB) map[string][]word {
 	all["methods"][0].Text = "something that the person knows"
 	return all
 }
+
+// activities are what an entry of what happened can tell of.
+func activities(t testing.TB) []word { return comments(t, "../activity.go", "ActivitySignedIn") }
 
 // catalogueSentences are the English sentences that go with a code, with examples in their gaps.
 func catalogueSentences(code string) []string {
