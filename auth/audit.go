@@ -46,7 +46,7 @@ const (
 
 // heard reports whether anybody takes a decision of this reason: if not, nobody need put it into words.
 func (s *Service) heard(ctx context.Context, reason string) bool {
-	return s.cfg.Audit != nil || s.log.Enabled(ctx, levelOf(reason))
+	return s.cfg.Audit != nil || s.cfg.Activity != nil || s.log.Enabled(ctx, levelOf(reason))
 }
 
 func levelOf(reason string) slog.Level {
@@ -66,10 +66,21 @@ func regardless(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 }
 
-// decided records a decision, in the log and in the sink, also when ctx is done. A sink that fails is logged and
-// changes nothing.
+// decided records a decision, in the log, in the sink and for the account's owner, also when ctx is done. A sink that
+// fails is logged and changes nothing.
 func (s *Service) decided(ctx context.Context, e AuditEvent) {
+	s.decidedOn(ctx, e, occasion{subject: e.Account})
+}
+
+// decidedOn records a decision of which more is known than the event says.
+func (s *Service) decidedOn(ctx context.Context, e AuditEvent, o occasion) {
 	e.Time = s.now().UTC()
+	s.publish(ctx, e)
+	s.note(ctx, e, o)
+}
+
+// publish puts a decision in the log and in the sink.
+func (s *Service) publish(ctx context.Context, e AuditEvent) {
 	if level := levelOf(e.Reason); s.log.Enabled(ctx, level) {
 		s.log.LogAttrs(ctx, level, "decision", e.attrs()...)
 	}

@@ -223,7 +223,6 @@ func (s *Service) endSessions(ctx context.Context, id, keep string, device Secre
 		return err
 	}
 	s.restamp(ctx, device, id, was.Session, is.Session)
-	s.decided(ctx, AuditEvent{What: "sessions-ended", Account: id, Session: keep})
 	return nil
 }
 

@@ -104,6 +104,12 @@ type Config struct {
 	// Throttle bounds attempts; zero fields have defaults.
 	Throttle Throttle
 
+	// Activity keeps what happened with each account, for its owner to read: sign-ins, refused attempts, changes; every
+	// store of the library can. Nil keeps nothing and shows nothing.
+	Activity ActivityStore
+	// KeepActivity is how long that is kept. Zero means 90 days.
+	KeepActivity time.Duration
+
 	// Audit receives every decision. Nil means the log alone.
 	Audit AuditSink
 	// Logger receives every decision and every fault. Nil discards.

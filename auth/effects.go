@@ -343,5 +343,5 @@ func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reas
 	if j.client.Address.IsValid() {
 		e.Prefix = j.prefixKey()
 	}
-	j.s.decided(ctx, e)
+	j.s.decidedOn(ctx, e, j.occasion())
 }

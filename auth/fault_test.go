@@ -274,7 +274,7 @@ func failAt(t *testing.T, at int, m mode, port string) {
 			return errors.Join(errFault, err)
 		case hangs:
 			cancel()
-			if name == "Audit.Record" { // is told although the caller hung up, but is not waited for for ever
+			if name == "Audit.Record" || name == "Activity.Record" { // is told although the caller hung up, but is not waited for for ever
 				if _, bounded := ctx.Deadline(); !bounded || ctx.Err() != nil {
 					t.Errorf("%s: the context is not one of its own: %v", where, ctx.Err())
 				}

@@ -31,6 +31,7 @@ func (c Config) withDefaults() Config {
 	c.DefaultReturnTo = cmp.Or(c.DefaultReturnTo, "/")
 	c.Throttle = c.Throttle.withDefaults()
 	c.Limits = limitsWithDefaults(c.Limits)
+	c.KeepActivity = cmp.Or(c.KeepActivity, keptActivity)
 	if c.Normalize == nil {
 		c.Normalize = NormalizeEmail
 	}
@@ -92,12 +93,9 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
-	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes) || !isNil(c.Passkeys) || !isNil(c.HostFactor)),
-		"Factors is required with Apps, Codes, Passkeys and HostFactor: it keeps what they make")
-	report(!isNil(c.Codes) && isNil(c.Apps) && isNil(c.Passkeys) && isNil(c.HostFactor),
-		"Codes are set without another second factor, which they are a way around")
-	report(c.Passkeys != nil && isNil(c.Passkeys), "Passkeys is a nil pointer; leave the field out to offer none")
-	report(c.HostFactor != nil && isNil(c.HostFactor), "HostFactor is a nil pointer; leave the field out to offer none")
+	report(c.Activity != nil && isNil(c.Activity), "Activity is a nil pointer; leave the field out to keep none")
+	report(c.KeepActivity < 0, "KeepActivity is %s; it must not be negative", c.KeepActivity)
+	problems = append(problems, c.factorProblems()...)
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
 		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
 	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")
@@ -110,6 +108,21 @@ func (c Config) problems() []error {
 	problems = append(problems, limits.Validate())
 	report(c.Limits.Idle > c.Limits.Total, "Limits.Idle is %s; it must not exceed Limits.Total, %s", c.Limits.Idle, c.Limits.Total)
 	return append(problems, c.Throttle.problems()...)
+}
+
+func (c Config) factorProblems() []error {
+	var problems []error
+	report := func(wrong bool, text string) {
+		if wrong {
+			problems = append(problems, errors.New(text))
+		}
+	}
+	real := !isNil(c.Apps) || !isNil(c.Passkeys) || !isNil(c.HostFactor)
+	report(isNil(c.Factors) && (real || !isNil(c.Codes)), "Factors is required with Apps, Codes, Passkeys and HostFactor: it keeps what they make")
+	report(!isNil(c.Codes) && !real, "Codes are set without another second factor, which they are a way around")
+	report(c.Passkeys != nil && isNil(c.Passkeys), "Passkeys is a nil pointer; leave the field out to offer none")
+	report(c.HostFactor != nil && isNil(c.HostFactor), "HostFactor is a nil pointer; leave the field out to offer none")
+	return problems
 }
 
 func (t Throttle) problems() []error {

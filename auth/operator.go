@@ -290,7 +290,11 @@ func (s *Service) MarkPasswordCompromised(ctx context.Context, id string) error 
 
 // EndSessions ends all sessions of an account, and the trust in all its devices. It returns ErrNotFound.
 func (s *Service) EndSessions(ctx context.Context, id string) error {
-	return s.endSessions(ctx, id, "", Secret{})
+	if err := s.endSessions(ctx, id, "", Secret{}); err != nil {
+		return err
+	}
+	s.decided(ctx, AuditEvent{What: "sessions-ended", Account: id})
+	return nil
 }
 
 // AccountChanged tells the library that the host changed an account behind its back: its sessions and open

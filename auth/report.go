@@ -46,11 +46,13 @@ type Reporter interface {
 // Report returns the effective policy.
 func (s *Service) Report() Report {
 	r := Report{Profile: s.cfg.Profile, Paths: s.paths()}
-	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection())
+	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection(), s.activitySection())
 	if s.cfg.HostFactor != nil {
 		r.Sections = append(r.Sections, hostFactorSection())
 	}
-	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets, s.cfg.Apps, s.cfg.Codes, s.cfg.Passkeys, s.cfg.HostFactor} {
+	for _, feature := range []any{
+		s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets, s.cfg.Apps, s.cfg.Codes, s.cfg.Passkeys, s.cfg.HostFactor,
+	} {
 		if reporter, ok := feature.(Reporter); ok {
 			r.Sections = append(r.Sections, reporter.Report())
 		}

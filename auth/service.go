@@ -166,7 +166,7 @@ func (s *Service) EndSession(ctx context.Context, acting Session, id string) err
 		return flow.Deny(flow.NotFound)
 	}
 	if err == nil {
-		s.decided(ctx, AuditEvent{What: "session-ended", Account: acting.Account, Session: id})
+		s.decidedBy(ctx, acting, AuditEvent{What: "session-ended", Account: acting.Account, Session: id})
 	}
 	return err
 }
@@ -177,6 +177,9 @@ func (s *Service) EndOtherSessions(ctx context.Context, acting Session, c Client
 	err := s.endSessions(ctx, acting.Account, acting.ID, c.own().Device)
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound) { // its account may have ended with it
 		return flow.Deny(flow.SessionRequired)
+	}
+	if err == nil {
+		s.decidedBy(ctx, acting, AuditEvent{What: "sessions-ended", Account: acting.Account, Session: acting.ID})
 	}
 	return err
 }
@@ -223,6 +226,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	if s.cfg.TrustedDevices != nil {
 		sweeps = append(sweeps, s.cfg.TrustedDevices.SweepTrusted)
+	}
+	if s.cfg.Activity != nil {
+		sweeps = append(sweeps, s.cfg.Activity.SweepActivity)
 	}
 	if s.mails() {
 		sweeps = append(sweeps, s.cfg.Tickets.SweepTickets) // letters are swept by whoever sends them

@@ -247,3 +247,16 @@ func (s tapFactors) UseFactor(ctx context.Context, account, id string, from, to 
 func (s tapFactors) ConsumeFactor(ctx context.Context, account, id, data string) error {
 	return s.t.do(ctx, "Factors.ConsumeFactor", func() error { return s.FactorStore.ConsumeFactor(ctx, account, id, data) })
 }
+
+type tapActivity struct {
+	auth.ActivityStore
+	t *tap
+}
+
+func (a tapActivity) RecordActivity(ctx context.Context, e auth.Activity, keep int) error {
+	return a.t.do(ctx, "Activity.Record", func() error { return a.ActivityStore.RecordActivity(ctx, e, keep) })
+}
+
+func (a tapActivity) ListActivity(ctx context.Context, account string, now time.Time, limit int) ([]auth.Activity, error) {
+	return tapped(a.t, ctx, "Activity.List", func() ([]auth.Activity, error) { return a.ActivityStore.ListActivity(ctx, account, now, limit) })
+}

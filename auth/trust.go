@@ -124,7 +124,7 @@ func (s *Service) changeTrusted(ctx context.Context, acting Session, what string
 		return flow.Deny(flow.NotFound)
 	}
 	if err == nil {
-		s.decided(ctx, AuditEvent{What: what, Account: acting.Account, Session: acting.ID})
+		s.decidedBy(ctx, acting, AuditEvent{What: what, Account: acting.Account, Session: acting.ID})
 	}
 	return err
 }

@@ -70,7 +70,7 @@ func newWorld(t testing.TB, change ...func(*auth.Config)) *world {
 		PasswordStore: tapPasswordStore{w.store, w.tap}, Flows: tapFlows{w.store, w.tap},
 		Counters: tapCounters{w.store, w.tap}, Passwords: tapPasswords{w.pw, w.tap},
 		Sessions: tapSessions{w.sessions, w.tap}, Devices: tapDevices{devices, w.tap},
-		Audit:  tapAudit{w.audit, w.tap},
+		Audit: tapAudit{w.audit, w.tap}, Activity: tapActivity{w.store, w.tap},
 		Logger: slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Entry: func(ctx context.Context, _ string) (flow.Entry, error) {
 			return tapped(w.tap, ctx, "Entry", func() (flow.Entry, error) {

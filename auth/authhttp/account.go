@@ -16,6 +16,7 @@ type accountView struct {
 	Devices   []deviceRow // those that are trusted
 	RemoveAll *form
 	Factors   *factorsView // nil where there are none and none can be added
+	Activity  []activityRow
 	SignOut   form
 	Password  string // where to change it
 	Move      string // where to change the address; empty if that is not offered
@@ -53,6 +54,10 @@ func showAccount(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	activity, err := x.h.svc.Activity(x.r.Context(), s)
+	if err != nil {
+		return err
+	}
 	token, err := x.h.formToken(toSession, s.ID)
 	if err != nil {
 		return err
@@ -61,7 +66,7 @@ func showAccount(x *exchange) error {
 		Address: account.Display, Name: account.Name, Password: x.path("/password"), Sessions: x.rows(list, token),
 		SignOut: form{URL: x.path("/sign-out"), Submit: x.lang.text("submit.sign-out"), Style: "secondary", Hidden: []hidden{{"form_token", token}}},
 	}
-	view.Factors = x.factorsView(factors, token)
+	view.Factors, view.Activity = x.factorsView(factors, token), x.activityRows(activity)
 	if x.h.svc.Serves(flow.Enrolment, newAddress) {
 		view.Move = x.path("/address")
 	}

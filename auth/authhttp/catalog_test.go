@@ -18,7 +18,7 @@ import (
 )
 
 // families are the keys that code puts together, with what their last part may be.
-func families() map[string][]string {
+func families(t testing.TB) map[string][]string {
 	var reasons, needs, goals, months []string
 	for _, r := range flow.Reasons() {
 		reasons = append(reasons, r.String())
@@ -32,12 +32,19 @@ func families() map[string][]string {
 	for m := 1; m <= 12; m++ {
 		months = append(months, fmt.Sprint(m))
 	}
+	happenings := []string{
+		"attempt-failed.password", "attempt-failed.mail-code", "attempt-failed.totp", "attempt-failed.recovery-code", "factor-added.recovery-code", "other",
+	}
+	for _, a := range activities(t) {
+		happenings = append(happenings, a.Code)
+	}
 	return map[string][]string{
-		"reason.":  append(reasons, "other"),
-		"need.":    append(needs, "other"),
-		"problem.": {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},
-		"notice.":  {"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed", "factor-added", "factor-removed", "factor-renamed"},
-		"month.":   months,
+		"activity.": happenings,
+		"reason.":   append(reasons, "other"),
+		"need.":     append(needs, "other"),
+		"problem.":  {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},
+		"notice.":   {"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed", "factor-added", "factor-removed", "factor-renamed"},
+		"month.":    months,
 		"link.": {
 			"reset.title", "reset.text", "reset.submit", "invitation.title", "invitation.text", "invitation.submit",
 			"undo.title", "undo.text", "undo.submit",
@@ -45,7 +52,7 @@ func families() map[string][]string {
 		"mail-help.": {
 			"why.title", "why.text", "unasked.title", "unasked.text", "codes.title", "codes.text", "real.title", "real.text",
 		},
-		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "method.": {"totp", "recovery-code", "passkey", "host-factor"},
+		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "method.": {"password", "mail-code", "totp", "recovery-code", "passkey", "host-factor", "social", "sso", "trusted-device"},
 		"passkey.": {"cancelled", "registered", "failed"},
 		"account.": {"add-passkey", "add-totp", "add-host-factor", "add-recovery-code", "replace-recovery-code"},
 		"goals":    goals,
@@ -86,7 +93,7 @@ func TestEveryTextIsThereAndUsed(t *testing.T) {
 			addFrom(string(text))
 		}
 	}
-	for family, members := range families() {
+	for family, members := range families(t) {
 		for _, m := range members {
 			switch family {
 			case "need.":
@@ -113,7 +120,7 @@ func has(texts map[string]string, key string) bool { _, ok := texts[key]; return
 
 // TestOptionalTextsNameWhatThereIs: an optional key with a spelling mistake would never be found.
 func TestOptionalTextsNameWhatThereIs(t *testing.T) {
-	f := families()
+	f := families(t)
 	for key := range authhttp.Texts("en") {
 		family, rest, _ := strings.Cut(key, ".")
 		parts := strings.Split(rest, ".")

@@ -197,9 +197,13 @@ func (d *document) driveSessions(t *testing.T) {
 	f.account.Language = "de"
 	f.session.Keep = true // so that its cookie is renewed
 	s := open(t, f, nativeOn)
-	for _, path := range []string{"/session", "/sessions", "/devices", "/factors"} {
+	for _, path := range []string{"/session", "/sessions", "/devices", "/factors", "/activity"} {
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path, cookies: bothCookie}))
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path}))
+	}
+	for _, what := range activities(t) {
+		f.activity = []auth.Activity{{What: auth.ActivityWhat(what.Code), Count: 1}}
+		d.answered(t, "GET", "/activity", s.do(request{target: "/auth/activity", cookies: bothCookie}))
 	}
 	for path, body := range map[string]string{
 		"/sessions/end": `{"others":true}`, "/sign-out": `{}`,

@@ -93,12 +93,13 @@ func vocabulary(t testing.TB) map[string][]word {
 		return list
 	}
 	all := map[string][]word{
-		"goals":    declared("../flow/nouns.go", "SignIn", func(i int) string { return (flow.SignIn + flow.Goal(i)).String() }),
-		"methods":  declared("../flow/nouns.go", "Password", func(i int) string { return (flow.Password + flow.Method(i)).String() }),
-		"needs":    declared("../flow/need.go", "NoNeed", func(i int) string { return flow.Need(i).String() }),
-		"phases":   declared("../flow/flow.go", "New", func(i int) string { return flow.Phase(i).String() }),
-		"outcomes": declared("../flow/flow.go", "Open", func(i int) string { return flow.Outcome(i).String() }),
-		"reasons":  declared("../flow/reason.go", "BadCredentials", func(i int) string { return flow.Reasons()[i].String() }),
+		"goals":      declared("../flow/nouns.go", "SignIn", func(i int) string { return (flow.SignIn + flow.Goal(i)).String() }),
+		"methods":    declared("../flow/nouns.go", "Password", func(i int) string { return (flow.Password + flow.Method(i)).String() }),
+		"needs":      declared("../flow/need.go", "NoNeed", func(i int) string { return flow.Need(i).String() }),
+		"phases":     declared("../flow/flow.go", "New", func(i int) string { return flow.Phase(i).String() }),
+		"outcomes":   declared("../flow/flow.go", "Open", func(i int) string { return flow.Outcome(i).String() }),
+		"reasons":    declared("../flow/reason.go", "BadCredentials", func(i int) string { return flow.Reasons()[i].String() }),
+		"activities": activities(t),
 		"problems": append(comments(t, "../../password/review.go", "TooShort"),
 			word{auth.ProblemUnchanged, "the compromised password again"}),
 	}
@@ -120,6 +121,9 @@ func vocabulary(t testing.TB) map[string][]word {
 	all["methods"][0].Text = "something that the person knows"
 	return all
 }
+
+// activities are what an entry of what happened can tell of.
+func activities(t testing.TB) []word { return comments(t, "../activity.go", "ActivitySignedIn") }
 
 // catalogueSentences are the English sentences that go with a code, with examples in their gaps.
 func catalogueSentences(code string) []string {
@@ -213,6 +217,7 @@ func scenes() map[string]scene {
 		"sessions":      {"/auth/sessions", "", auth.Progress{}, nil},
 		"devices":       {"/auth/devices", "", auth.Progress{}, nil},
 		"factors":       {"/auth/factors", "", auth.Progress{}, nil},
+		"activity":      {"/auth/activity", "", auth.Progress{}, nil},
 	}
 }
 

@@ -38,6 +38,7 @@ type fake struct {
 	list     []auth.Session
 	devices  []auth.TrustedDevice
 	factors  []auth.Factor
+	activity []auth.Activity
 	progress auth.Progress // what Begin, Continue and Look answer
 	err      error         // what they answer instead
 	down     error         // what Authenticate answers instead
@@ -176,6 +177,11 @@ func (f *fake) Factors(context.Context, auth.Session) ([]auth.Factor, error) {
 	return f.factors, f.changeErr
 }
 
+func (f *fake) Activity(context.Context, auth.Session) ([]auth.Activity, error) {
+	f.call("activity")
+	return f.activity, f.changeErr
+}
+
 func (f *fake) RenameFactor(_ context.Context, _ auth.Session, id, name string) error {
 	f.call("rename-factor")
 	f.ended, f.named = id, name
@@ -229,6 +235,20 @@ func ada() *fake {
 		factors: []auth.Factor{
 			{ID: "factor-1", Method: flow.TOTP, Name: "Ada's phone", CreatedAt: now.Add(-3 * 24 * time.Hour), UsedAt: now.Add(-2 * time.Hour)},
 			{ID: "factor-2", Method: flow.RecoveryCode, CreatedAt: now.Add(-3 * 24 * time.Hour), Left: 9},
+		},
+		activity: []auth.Activity{
+			{
+				Account: "account-1", Class: auth.ActivityUse, What: auth.ActivitySignedIn, Methods: flow.MethodsOf(flow.Password, flow.TOTP),
+				Network: s.Prefix, UserAgent: chromeOnWindows, Count: 1, FirstAt: now.Add(-time.Minute), At: now.Add(-time.Minute),
+			},
+			{
+				Account: "account-1", Class: auth.ActivityAttempt, What: auth.ActivityAttemptFailed, Methods: flow.MethodsOf(flow.Password),
+				Network: old.Prefix, UserAgent: "Mozilla/5.0 <b>\"Eve\"</b>", Count: 7, FirstAt: now.Add(-5 * time.Hour), At: now.Add(-3 * time.Hour),
+			},
+			{
+				Account: "account-1", Class: auth.ActivityChange, What: auth.ActivityAccountCreated, Count: 1,
+				FirstAt: now.Add(-70 * 24 * time.Hour), At: now.Add(-70 * 24 * time.Hour),
+			},
 		},
 		devices: []auth.TrustedDevice{
 			{

@@ -24,7 +24,7 @@ import (
 //	/recovery         the same, to set a new password
 //	/link/{purpose}   where mailed links lead: "reset", "invitation", "undo"
 //	/flow/{id}        whatever the flow asks for next
-//	/account          the person's sessions and trusted devices
+//	/account          the person's second factors, sessions and trusted devices, and what happened lately
 //	/password         change the password
 //	/address          change the address
 //	/confirm          prove again who you are (level, max_age, return_to)
@@ -49,6 +49,7 @@ import (
 //	POST /devices/remove  ends the trust in one ("id") or in all ("all"); also as a form
 //	GET  /factors       the account's second factors
 //	POST /factors/rename  names one ("id", "name"; empty takes the name away); also as a form
+//	GET  /activity      what happened lately with the account
 //	POST /sign-out      ends this one; also as a form
 //	GET  /openapi.json  the contract of all of these (OpenAPI 3.1)
 //
@@ -133,6 +134,7 @@ func (h *Handler) table() map[string]route {
 		"/factors/add":    {post: postAddFactor},
 		"/factors/remove": {post: postRemoveFactor},
 		"/factors/rename": {post: postRenameFactor, native: true},
+		"/activity":       {get: apiActivity, json: true, native: true},
 		"/openapi.json":   {get: showContract, json: true, native: true},
 	}
 }

@@ -99,6 +99,7 @@ func TestNativeRequests(t *testing.T) {
 		{"/auth/devices/rename", `{"id":"device-2","name":"Desk"}`, "rename-device"},
 		{"/auth/devices/remove", `{"id":"device-2"}`, "remove-device"},
 		{"/auth/devices/remove", `{"all":true}`, "remove-devices"},
+		{"/auth/activity", "", "activity"},
 		{"/auth/sign-out", `{}`, "sign-out"},
 		{"/auth/flow", `{"client":"native","goal":"step-up"}`, "begin"},
 	} {

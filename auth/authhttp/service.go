@@ -14,6 +14,7 @@ type service interface {
 	sessions
 	devices
 	factors
+	activity
 }
 
 // flows is the login machine.
@@ -55,6 +56,11 @@ type devices interface {
 	RenameTrustedDevice(ctx context.Context, acting auth.Session, id, name string) error
 	RemoveTrustedDevice(ctx context.Context, acting auth.Session, id string) error
 	RemoveTrustedDevices(ctx context.Context, acting auth.Session) error
+}
+
+// activity is what a person is told of their account.
+type activity interface {
+	Activity(ctx context.Context, acting auth.Session) ([]auth.Activity, error)
 }
 
 var _ service = (*auth.Service)(nil)

@@ -21,7 +21,7 @@ var templateFiles embed.FS
 // and each may be replaced by itself.
 var (
 	pageNames = []string{"sign-in", "flow", "password", "confirm", "sign-out", "account", "message"}
-	partNames = []string{"layout", "card", "form", "help"}
+	partNames = []string{"layout", "card", "form", "help", "activity"}
 )
 
 // templates are the pages by name, each ready to be executed as "layout".
@@ -219,7 +219,8 @@ func (h *Handler) tryTemplates() error {
 		Account: &accountView{Address: "x", Name: "x", Password: "/", Move: "/", SignOut: f, EndOthers: &f, Sessions: []sessionRow{
 			{Network: "x", Keep: true, Current: true}, {Device: device{Phone: true}, End: &f},
 		}, Devices: []deviceRow{{Named: true, Current: true}, {Device: device{Phone: true}, Rename: f, Remove: f}}, RemoveAll: &f,
-			Factors: &factorsView{Rows: []factorRow{{Name: "x", Kind: "x", Left: "x", Used: &stamp{}, Rename: &f, Remove: &f}, {}}, Add: []form{f}}},
+			Factors:  &factorsView{Rows: []factorRow{{Name: "x", Kind: "x", Left: "x", Used: &stamp{}, Rename: &f, Remove: &f}, {}}, Add: []form{f}},
+			Activity: []activityRow{{What: "x", Methods: "x", Device: "x", Network: "x", Times: "x", Attempt: true}, {}}},
 	}
 	var problems []error
 	for _, name := range pageNames {

@@ -9,11 +9,11 @@
 //		authtest.RunAccounts(t, func(t *testing.T) authtest.Accounts { return newMyStore(t) })
 //	}
 //
-// RunDirectory, RunAccounts, RunFlows, RunCounters, RunSessions, RunTrust, RunTickets, RunLetters, RunFactors and
-// RunHostFactor make a subtest of each rule; CheckDirectory and its siblings return all broken rules as one error, for
-// programs that are not tests. Both ask for a fresh, empty store for each rule. Rules check what happens alone and at once (of many
-// goroutines, one must win), at the very moment of a boundary and a millisecond before it, under a context
-// that is done, and with names that careless storage confuses.
+// RunDirectory, RunAccounts, RunFlows, RunCounters, RunSessions, RunTrust, RunTickets, RunLetters, RunFactors,
+// RunHostFactor and RunActivity make a subtest of each rule; CheckDirectory and its siblings return all broken rules
+// as one error, for programs that are not tests. Both ask for a fresh, empty store for each rule. Rules check what
+// happens alone and at once (of many goroutines, one must win), at the very moment of a boundary and a millisecond
+// before it, under a context that is done, and with names that careless storage confuses.
 //
 // Times in the kits are whole milliseconds, which a store must keep; what is finer it may drop. Times come
 // back in UTC. A store may refuse names that its database has no text for (NUL bytes, malformed UTF-8) with

@@ -50,6 +50,10 @@ func TestFactorRulesCatch(t *testing.T) {
 	caught(t, factorRules(), brokenFactors(), func() Factors { return memory.New() })
 }
 
+func TestActivityRulesCatch(t *testing.T) {
+	caught(t, activityRules(), brokenActivity, func() Activities { return memory.New() })
+}
+
 func TestLetterRulesCatch(t *testing.T) {
 	caught(t, letterRules(), brokenLetters, func() auth.LetterStore { return memory.New() })
 }
@@ -81,6 +85,7 @@ func TestCheckReportsEveryBrokenRule(t *testing.T) {
 	require.NoError(t, CheckSessions(t.Context(), func() (session.Store, error) { return memory.New(), nil }))
 	require.NoError(t, CheckTickets(t.Context(), func() (Tickets, error) { return memory.New(), nil }))
 	require.NoError(t, CheckFactors(t.Context(), func() (Factors, error) { return memory.New(), nil }))
+	require.NoError(t, CheckActivity(t.Context(), func() (Activities, error) { return memory.New(), nil }))
 	require.NoError(t, CheckLetters(t.Context(), func() (auth.LetterStore, error) { return memory.New(), nil }))
 
 	require.NoError(t, CheckTrust(t.Context(), func() (session.TrustStore, error) { return memory.New(), nil }))

@@ -106,6 +106,7 @@ type stores interface {
 	auth.LetterStore
 	auth.TicketStore
 	auth.FactorStore
+	auth.ActivityStore
 	session.Store
 	session.TrustStore
 }
@@ -266,7 +267,7 @@ func (c Config) features(keys auth.Keys, store stores) (auth.Config, error) {
 	}
 	return auth.Config{
 		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store, Counters: store,
-		Passwords: hasher, Sessions: sessions, Devices: devices, TrustedDevices: trusted, Logger: c.Logger,
+		Passwords: hasher, Sessions: sessions, Devices: devices, TrustedDevices: trusted, Activity: store, Logger: c.Logger,
 	}, nil
 }
 

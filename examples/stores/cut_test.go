@@ -155,6 +155,13 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		_, err := s.SweepLetters(ctx, noon.Add(2*time.Hour), 10)
 		return err
 	},
+	"RecordActivity": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.RecordActivity(ctx, happened("x1", "new", noon.Add(time.Minute)), 1)
+	},
+	"SweepActivity": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SweepActivity(ctx, noon.Add(2*time.Hour), 10)
+		return err
+	},
 	"SweepSessions": func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.SweepSessions(ctx, noon.Add(2*time.Hour), 10)
 		return err
@@ -173,6 +180,13 @@ func signedIn(id string) session.Record {
 
 func trusting(id string) session.TrustRecord {
 	return session.TrustRecord{ID: id, Device: sha256.Sum256([]byte(id)), Account: "a1", Name: id, Epoch: 1, SeenAt: noon, ExpiresAt: noon.Add(time.Hour)}
+}
+
+func happened(account, merge string, at time.Time) auth.Activity {
+	return auth.Activity{
+		Account: account, Class: auth.ActivityAttempt, Merge: merge, What: auth.ActivityAttemptFailed, Count: 1,
+		FirstAt: at, At: at, ExpiresAt: at.Add(time.Hour),
+	}
 }
 
 func dueLetter(id string) auth.Letter {
@@ -226,6 +240,10 @@ func use(t *testing.T) string {
 	}
 	for _, id := range []string{"t0", "t1", "t2"} {
 		require.NoError(t, s.PutTrust(ctx, trusting(id), noon, 10))
+	}
+	for _, merge := range []string{"m", "n", "n"} {
+		require.NoError(t, s.RecordActivity(ctx, happened("a1", merge, noon), 10))
+		require.NoError(t, s.RecordActivity(ctx, happened("x1", merge, noon), 10))
 	}
 	require.NoError(t, s.AddLetters(ctx, dueLetter("m1")))
 	_, err = s.ClaimLetters(ctx, noon, noon.Add(time.Minute), 1)
@@ -306,7 +324,7 @@ func copyFile(t *testing.T, from, to string) {
 func dump(t *testing.T, s *sqlstore.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "tickets", "letters", "factors"} {
+	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "tickets", "letters", "factors", "activity"} {
 		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM cardea_"+table+" ORDER BY 1")
 		require.NoError(t, err)
 		columns, err := rows.Columns()

@@ -59,6 +59,10 @@ func TestSQLiteLetters(t *testing.T) {
 	authtest.RunLetters(t, func(t *testing.T) auth.LetterStore { return newSQLite(t) })
 }
 
+func TestSQLiteActivity(t *testing.T) {
+	authtest.RunActivity(t, func(t *testing.T) authtest.Activities { return newSQLite(t) })
+}
+
 func TestSQLiteFactors(t *testing.T) {
 	authtest.RunFactors(t, func(t *testing.T) authtest.Factors { return newSQLite(t) })
 }

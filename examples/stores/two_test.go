@@ -64,6 +64,10 @@ func TestTwoFactors(t *testing.T) {
 	authtest.RunFactors(t, func(t *testing.T) authtest.Factors { return newTwo(t) })
 }
 
+func TestTwoActivity(t *testing.T) {
+	authtest.RunActivity(t, func(t *testing.T) authtest.Activities { return newTwo(t) })
+}
+
 func (t *two) FindByIdentifier(ctx context.Context, identifier string) (auth.Account, error) {
 	return t.turn().FindByIdentifier(ctx, identifier)
 }
@@ -291,4 +295,16 @@ func (t twoFlows) SaveFlow(ctx context.Context, r auth.FlowRecord) error {
 
 func (t twoFlows) SweepFlows(ctx context.Context, now time.Time, limit int) (int, error) {
 	return t.turn().SweepFlows(ctx, now, limit)
+}
+
+func (t *two) RecordActivity(ctx context.Context, a auth.Activity, keep int) error {
+	return t.turn().RecordActivity(ctx, a, keep)
+}
+
+func (t *two) ListActivity(ctx context.Context, account string, now time.Time, limit int) ([]auth.Activity, error) {
+	return t.turn().ListActivity(ctx, account, now, limit)
+}
+
+func (t *two) SweepActivity(ctx context.Context, now time.Time, limit int) (int, error) {
+	return t.turn().SweepActivity(ctx, now, limit)
 }

@@ -80,6 +80,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	delete(s.people.kept, id)
 	s.people.tickets.drop(id, func(auth.Ticket) bool { return true })
 	s.people.factors.set(id, nil)
+	s.activity.forget(id)
 	if a, ok := s.people.byID[id]; ok {
 		delete(s.people.byID, id)
 		delete(s.people.byIdentifier, a.Identifier)

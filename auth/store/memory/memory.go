@@ -4,7 +4,8 @@
 // Start with New. The Store is the host's list of people (auth.Directory), what the library keeps of them
 // (auth.AccountStore, auth.PasswordStore), their flows (auth.FlowStore), the counters of attempts
 // (auth.Counters), the sessions (session.Store), the trusted devices (session.TrustStore), what mailed links stand
-// for (auth.TicketStore), the second factors (auth.FactorStore) and the mails that are due (auth.LetterStore):
+// for (auth.TicketStore), the second factors (auth.FactorStore), the mails that are due (auth.LetterStore) and what
+// happened lately (auth.ActivityStore):
 //
 //	store := memory.New()
 //	cfg := auth.Config{
@@ -38,6 +39,7 @@ type Store struct {
 	sessions sessions
 	trusted  trusted
 	letters  letters
+	activity activity
 }
 
 var (
@@ -51,6 +53,7 @@ var (
 	_ auth.TicketStore   = (*Store)(nil)
 	_ auth.LetterStore   = (*Store)(nil)
 	_ auth.FactorStore   = (*Store)(nil)
+	_ auth.ActivityStore = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -66,6 +69,7 @@ func New() *Store {
 	s.sessions.init()
 	s.trusted.init()
 	s.letters.init()
+	s.activity.init()
 	return s
 }
 

@@ -49,6 +49,10 @@ func TestFactors(t *testing.T) {
 	authtest.RunFactors(t, func(*testing.T) authtest.Factors { return memory.New() })
 }
 
+func TestActivity(t *testing.T) {
+	authtest.RunActivity(t, func(*testing.T) authtest.Activities { return memory.New() })
+}
+
 // TestFactorsForgetWhatADatabaseDoes: a test on this store must hold on others.
 func TestFactorsForgetWhatADatabaseDoes(t *testing.T) {
 	s, ctx := memory.New(), t.Context()

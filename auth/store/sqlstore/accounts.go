@@ -114,6 +114,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		if _, err := t.exec(ctx, `DELETE FROM cardea_tickets WHERE account = ?`, id); err != nil {
 			return err
 		}
+		if _, err := t.exec(ctx, `DELETE FROM cardea_activity WHERE account = ?`, id); err != nil {
+			return err
+		}
 		_, err := t.exec(ctx, `DELETE FROM cardea_people WHERE id = ?`, id)
 		return err
 	})

@@ -10,8 +10,8 @@
 //
 // Or give New a pool that the host has already; its set-up is then the host's (see New). The Store is an
 // auth.Directory, auth.AccountStore, auth.PasswordStore, auth.FlowStore, auth.Counters, auth.TicketStore,
-// auth.FactorStore, auth.LetterStore, session.Store and session.TrustStore. A host that has its own table of users
-// implements auth.Directory itself and uses the Store for the rest.
+// auth.FactorStore, auth.LetterStore, auth.ActivityStore, session.Store and session.TrustStore. A host that has its own
+// table of users implements auth.Directory itself and uses the Store for the rest.
 //
 // Each method is one atomic act: a statement whose conditions are in its WHERE clause, or a transaction that
 // has the write lock from its beginning. A context that is cancelled in the middle leaves nothing half done.
@@ -59,6 +59,7 @@ var (
 	_ auth.TicketStore   = (*Store)(nil)
 	_ auth.LetterStore   = (*Store)(nil)
 	_ auth.FactorStore   = (*Store)(nil)
+	_ auth.ActivityStore = (*Store)(nil)
 )
 
 // Options go with OpenSQLite and New. The zero value is good.
