@@ -33,7 +33,7 @@ func families(t testing.TB) map[string][]string {
 		months = append(months, fmt.Sprint(m))
 	}
 	happenings := []string{
-		"attempt-failed.password", "attempt-failed.mail-code", "attempt-failed.totp", "attempt-failed.recovery-code", "factor-added.recovery-code", "other",
+		"attempt-failed.password", "attempt-failed.mail-code", "attempt-failed.totp", "attempt-failed.recovery-code", "attempt-failed.passkey", "attempt-failed.host-factor", "factor-added.recovery-code", "other",
 	}
 	for _, a := range activities(t) {
 		happenings = append(happenings, a.Code)
