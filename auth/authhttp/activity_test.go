@@ -68,7 +68,7 @@ func TestActivityNamesItsMethods(t *testing.T) {
 		"Second factor added Authenticator app":                {What: auth.ActivityFactorAdded, Methods: flow.MethodsOf(flow.TOTP)},
 		"Password changed":                                     {What: auth.ActivityPasswordChanged, Methods: flow.MethodsOf(flow.Password)},
 		"First step right, second step refused Recovery codes": {What: auth.ActivitySecondStepFailed, Methods: flow.MethodsOf(flow.RecoveryCode)},
-		"Sign-in attempt refused Passkey":                      {What: auth.ActivityAttemptFailed, Methods: flow.MethodsOf(flow.Passkey)},
+		"Passkey refused":                                      {What: auth.ActivityAttemptFailed, Methods: flow.MethodsOf(flow.Passkey)},
 		"Sign-in attempt refused Sign-in method":               {What: auth.ActivityAttemptFailed, Methods: flow.MethodsOf(flow.MailLink)},
 	} {
 		a.Count, a.At = 1, now
