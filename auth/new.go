@@ -61,7 +61,7 @@ func limitsWithDefaults(l flow.Limits) flow.Limits {
 	d := flow.DefaultLimits()
 	return flow.Limits{
 		Idle: cmp.Or(l.Idle, d.Idle), Total: cmp.Or(l.Total, d.Total), Challenge: cmp.Or(l.Challenge, d.Challenge),
-		Resend: cmp.Or(l.Resend, d.Resend), Fresh: cmp.Or(l.Fresh, d.Fresh),
+		Resend: cmp.Or(l.Resend, d.Resend), Fresh: cmp.Or(l.Fresh, d.Fresh), Confirmation: cmp.Or(l.Confirmation, d.Confirmation),
 		Failures: cmp.Or(l.Failures, d.Failures), Tries: cmp.Or(l.Tries, d.Tries),
 	}
 }
