@@ -59,6 +59,10 @@ type BeginRequest struct {
 	ReturnTo string // where to go afterwards; what is not allowed is replaced by the default
 	Client   Client
 	Inputs   Inputs // with an Identifier, the first step is taken at once
+
+	// Operation is what a step-up confirms; Target.Operation is not looked at. Target.Assurance is then the level, zero
+	// for the highest that the account can reach, and only proofs made in the flow count.
+	Operation Operation
 }
 
 // ContinueRequest takes one step in a flow.
@@ -95,4 +99,8 @@ type Progress struct {
 	Codes     []Secret       // recovery codes, in the one answer that makes them
 	Repeated  bool           // the handle was one step old: this is a second look, nothing was done
 	ExpiresAt time.Time
+
+	// Confirmation lets the Operation be done once (Service.Confirmed), with the session of this answer. It comes with
+	// that session and never again; zero if nothing was confirmed.
+	Confirmation Secret
 }

@@ -23,6 +23,7 @@ func New(cfg Config) (*Service, error) {
 	return &Service{
 		cfg: cfg, log: cfg.Logger, now: cfg.Now, random: cfg.Random, returns: returns, throttle: cfg.Throttle,
 		handles: cfg.Keys.Derive("flow handle"), decoys: cfg.Keys.Derive("decoy"),
+		confirmations: cfg.Keys.Derive("confirmation"), operations: cfg.Keys.Derive("operation"),
 	}, nil
 }
 

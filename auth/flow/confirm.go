@@ -27,11 +27,15 @@ func confirmable(g Goal, o Operation) bool {
 // for something else, at the level that is asked for. Zero is the highest that the account can reach.
 func confirming(t Target, s Subject) Target {
 	if t.Assurance == 0 {
-		t.Assurance = max(top(s), AAL1)
+		t.Assurance = Top(s)
 	}
-	t.MaxAge = 0
+	t.MaxAge, t.Operation = 0, Operation{}
 	return t
 }
+
+// Top returns the highest level that the account can reach with what it has enrolled, at least AAL1. A provider that
+// vouches for more shows that only when it does.
+func Top(s Subject) Assurance { return max(top(s), AAL1) }
 
 // stepSpend spends the confirmation. Whoever saves the flow that it returns, in the place of the one that was given,
 // may do the operation; of two who spend it at once, one can save. It is refused with StepUpRequired, whatever is
