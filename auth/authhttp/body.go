@@ -39,6 +39,7 @@ var fieldKinds = map[string]struct {
 	"connection": {isText, 256}, "keep": {isFlag, 8}, "trust": {isFlag, 8}, "end_others": {isFlag, 8},
 	"level": {isText, 16}, "max_age": {isNumber, 16}, "enrol": {isText, 64}, "id": {isText, 256}, "others": {isFlag, 8},
 	"name": {isText, 512}, "all": {isFlag, 8}, "ticket": {isText, 64}, "remove": {isText, 256},
+	"operation": {isText, 2048}, // a token with a sentence in it, see auth.LongestOperation
 }
 
 // fields are the fields of a request, each there at most once.

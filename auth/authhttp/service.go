@@ -14,6 +14,7 @@ type service interface {
 	sessions
 	devices
 	factors
+	confirmations
 }
 
 // flows is the login machine.

@@ -17,7 +17,7 @@ type View struct {
 	Enrol     Method    `json:"enrol,omitzero"`      // what an enrolment adds or replaces
 	Removes   bool      `json:"removes,omitempty"`   // it removes a factor of that method instead
 	Candidate string    `json:"candidate,omitempty"` // the address to change to, while its code is out
-	Operation string    `json:"operation,omitempty"` // what a step-up confirms, in the host's words; to be shown
+	Operation string    `json:"confirms,omitempty"`  // what a step-up confirms, in the host's words; to be shown
 	Actions   []Action  `json:"actions"`
 	Refusal   *Refusal  `json:"refusal,omitempty"`
 	Away      bool      `json:"away,omitempty"`     // the person is at a provider
