@@ -38,11 +38,12 @@ const actingMethods = "POST, PUT, PATCH, DELETE"
 // all: its *auth.DeniedError is answered as such (flow.Deny(flow.NotFound), say), any other error as a fault.
 //
 // Who has not confirmed it gets 401. On a page that shows the sentence, the person goes on to prove who they are, reads
-// the sentence again beside the password, and comes back to where the request was sent from. Nothing that was posted is
-// kept: they send it again, and it passes, once, within flow.Limits.Confirmation (5 minutes). Others get the code
-// step-up-required with the level, the sentence in "confirms" and the token that begins the step-up in "operation": it
-// goes to POST {prefix}/flow with the goal step-up. The confirmation that comes of it is in a cookie; a native client
-// finds it in "confirmation" and sends it in the header Cardea-Confirmation.
+// the sentence again beside the password, and comes back to where the request was sent from (to Config.Home if that
+// page has the Referrer-Policy no-referrer). Nothing that was posted is kept: they send it again, and it passes, once,
+// within flow.Limits.Confirmation (5 minutes). Others get the code step-up-required with the level, the sentence in
+// "confirms" and the token that begins the step-up in "operation": it goes to POST {prefix}/flow with the goal step-up.
+// The confirmation that comes of it is in a cookie; a native client finds it in "confirmation" and sends it in the
+// header Cardea-Confirmation.
 //
 // It ends with the session that came of the step-up, with any change of the account's password, factors, address or
 // status, and with the end of its other sessions. There is one at a time: to confirm another operation, in another tab
@@ -158,7 +159,7 @@ func (x *exchange) demandPage(s auth.Session, p problem) error {
 	}
 	out := page{Heading: x.lang.text("confirmation.title"), Card: &card{
 		Lead: x.lang.text("confirmation.refused"), Address: account.Display,
-		Operation: p.demand.Operation.Text(), Then: x.lang.text("confirmation.then"),
+		Operation: p.demand.Operation.Text(), Then: x.lang.text("confirmation.next"),
 		Links: []link{{back, x.lang.text("confirmation.back"), false}},
 		Forms: []form{{
 			URL: x.path("/confirm"), Submit: x.lang.text("submit.confirm"), Style: "primary",
