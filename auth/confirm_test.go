@@ -426,3 +426,23 @@ func TestConfirmationsAreKeptAsLongAsTheyServe(t *testing.T) {
 	require.NotZero(t, n)
 	refused(t, b.does(op, 0, p.Confirmation), flow.StepUpRequired)
 }
+
+// TestConfirmationAfterAFactorIsAdded: an account that cannot reach the level adds a factor on the way, and the change
+// of its epochs that goes with that is the flow's own.
+func TestConfirmationAfterAFactorIsAdded(t *testing.T) {
+	w := newFactored(t)
+	w.account(ann)
+	b := w.browser()
+	b.signIn(ann, right)
+	op := deletion(t)
+	p, err := b.askFor(op, flow.AAL2)
+	require.NoError(t, err)
+	p, err = b.password(p.Handle, right)
+	require.NoError(t, err)
+	require.Equal(t, flow.NewFactor, p.View.Need)
+	require.Equal(t, op.Text(), p.View.Operation)
+	p, err = b.do(p.Handle, "enrol-totp", auth.Inputs{Code: appOf(p.Pairing).code(w.clock.Now())})
+	require.NoError(t, err)
+	require.NotNil(t, p.Session, "%+v", p.View)
+	require.NoError(t, b.does(op, flow.AAL2, p.Confirmation))
+}
