@@ -49,8 +49,12 @@ func spends(f Flow) []Spend {
 func (x *explorer) spend(w world, s state) {
 	organised := w.policy
 	organised.Rules.Connection = "c1"
-	for _, p := range []Policy{w.policy, organised} {
-		for _, e := range spends(s.f) {
+	policies, ways := []Policy{w.policy, organised}, spends(s.f)
+	if s.f.Outcome != Granted {
+		policies, ways = policies[:1], ways[:2] // nothing is there to be spent, whatever else is right
+	}
+	for _, p := range policies {
+		for _, e := range ways {
 			x.steps++
 			next, effects, err := x.m.step(p, s.f, e, s.now)
 			if problem := checkSpend(w, p, s, e, next, effects, err); problem != nil {
