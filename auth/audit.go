@@ -21,6 +21,7 @@ type AuditEvent struct {
 	Session   string    // the session that acted or came into being
 	Method    string    // of the proof or the change
 	Reason    string    // of a refusal
+	Detail    string    // which check a passkey did not pass: a stable code, for nobody outside
 	Client    string    // "browser" or "native"; empty outside a flow
 	Prefix    string    // of the client's address
 	UserAgent string    // at most 256 bytes, without control characters
@@ -37,6 +38,7 @@ const (
 	logSession = "session_id"
 	logMethod  = "method"
 	logReason  = "reason"
+	logDetail  = "detail"
 	logClient  = "client"
 	logPrefix  = "prefix"
 	logAgent   = "user_agent"
@@ -82,10 +84,10 @@ func (s *Service) decided(ctx context.Context, e AuditEvent) {
 }
 
 func (e AuditEvent) attrs() []slog.Attr {
-	attrs := append(make([]slog.Attr, 0, 9), slog.String(logEvent, e.What))
+	attrs := append(make([]slog.Attr, 0, 10), slog.String(logEvent, e.What))
 	for _, a := range [...]struct{ key, value string }{
 		{logGoal, e.Goal}, {logFlow, e.FlowID}, {logAccount, e.Account}, {logSession, e.Session},
-		{logMethod, e.Method}, {logReason, e.Reason}, {logClient, e.Client}, {logPrefix, e.Prefix}, {logAgent, e.UserAgent},
+		{logMethod, e.Method}, {logReason, e.Reason}, {logDetail, e.Detail}, {logClient, e.Client}, {logPrefix, e.Prefix}, {logAgent, e.UserAgent},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.key, a.value))

@@ -58,7 +58,8 @@ type BeginRequest struct {
 	Target   flow.Target
 	ReturnTo string // where to go afterwards; what is not allowed is replaced by the default
 	Client   Client
-	Inputs   Inputs // with an Identifier, the first step is taken at once
+	Action   string // the first step, to be taken at once; empty means "identify" with an Identifier, else none
+	Inputs   Inputs
 
 	// Operation is what a step-up confirms; Target.Operation is not looked at. Target.Assurance is then the level, zero
 	// for the highest that the account can reach, and only proofs made in the flow count.
@@ -80,6 +81,7 @@ type Inputs struct {
 	Password    Secret
 	NewPassword Secret
 	Code        Secret
+	Credential  Secret // a passkey's answer, as JSON (WebAuthn L3 §5.1, PublicKeyCredential.toJSON)
 	Connection  string
 	Name        string // what the person calls a new factor
 	Keep        bool
@@ -97,6 +99,7 @@ type Progress struct {
 	Device    Secret         // a new value for the device cookie or the device token; zero to leave it
 	Pairing   *Pairing       // the authenticator app that waits to be confirmed by a code; nil for none
 	Codes     []Secret       // recovery codes, in the one answer that makes them
+	Passkey   []byte         // the options of a passkey ceremony as JSON, in the one answer that begins it
 	Repeated  bool           // the handle was one step old: this is a second look, nothing was done
 	ExpiresAt time.Time
 

@@ -41,12 +41,19 @@ type Config struct {
 	// Nil offers no trust, whatever the rules say.
 	TrustedDevices TrustedDevices
 
-	// Factors keeps second factors; every store of the library can. It is required with Apps and Codes.
+	// Factors keeps second factors; every store of the library can. It is required with Apps, Codes, Passkeys and
+	// HostFactor.
 	Factors FactorStore
 	// Apps lets people pair authenticator apps (package mfa/totp), and Codes lets those who have another second
 	// factor make recovery codes (package mfa). Nil offers none.
 	Apps  AuthenticatorApps
 	Codes RecoveryCodes
+	// Passkeys lets people add passkeys and security keys (package mfa/webauthn), as a second factor and, where
+	// Entry offers them, to sign in with alone. Nil offers none.
+	Passkeys Passkeys
+	// HostFactor is a second factor of the host's own, such as a list of codes that it hands out; examples/codelist
+	// has one. It counts as much as an app does: rules that demand a second factor are satisfied by it. Nil offers none.
+	HostFactor HostFactor
 
 	// Letters, Tickets and Secrets let the service write to people: invitations, links that reset a password or
 	// undo a change of address, codes for new addresses and for sign-ins from unknown devices, and notices of
@@ -69,8 +76,8 @@ type Config struct {
 	// NormalizeEmail.
 	Normalize func(typed string) (Identifier, error)
 	// Entry says what strangers are offered at an address of the domain (empty before one is typed). It
-	// sees no account, so that it cannot tell who has one. Nil offers passwords and, where mail is set up, to
-	// reset a forgotten one.
+	// sees no account, so that it cannot tell who has one. Nil offers passwords, passkeys
+	// if there are any here and, where mail is set up, to reset a forgotten password.
 	Entry func(ctx context.Context, domain string) (flow.Entry, error)
 	// Rules says what an account owes after its first proof. Nil asks for a second factor if one is enrolled. At
 	// sign-up the account does not exist yet: its id is the one that it will have.

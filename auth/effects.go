@@ -108,6 +108,10 @@ func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, er
 		return j.checkTOTP(ctx)
 	case flow.RecoveryCode:
 		return j.checkRecoveryCode(ctx)
+	case flow.Passkey:
+		return j.checkPasskey(ctx)
+	case flow.HostFactor:
+		return j.checkHostFactor(ctx)
 	}
 	return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
 }
@@ -329,6 +333,12 @@ func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reas
 	}
 	if m != 0 {
 		e.Method = m.String()
+	}
+	if r == flow.PasskeyRefused {
+		e.Detail = j.detail
+		if e.Account == "" {
+			e.Account = j.suspect
+		}
 	}
 	if j.client.Address.IsValid() {
 		e.Prefix = j.prefixKey()

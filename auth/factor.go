@@ -14,12 +14,12 @@ type StoredFactor struct {
 	Account string
 	Method  flow.Method
 	Name    string // as its owner called it, at most 64 code points; may be empty
-	// Handle is what it is looked up by, at most 1,400 bytes: a passkey's credential id, a recovery code's selector.
-	// Empty for others, which is none: it is like no other and finds nothing. No two passkeys have the same, of
-	// whatever accounts; other handles differ within an account and a method.
+	// Handle is what it is looked up by, at most 1,400 bytes: a passkey's credential id, a recovery code's selector,
+	// the serial number of what a host issued. Empty for others, which is none: it is like no other and finds nothing.
+	// No two passkeys have the same, of whatever accounts; other handles differ within an account and a method.
 	Handle    string
 	Data      string    // what verifies it, opaque, at most 4 KiB
-	Counter   int64     // the last step of an authenticator app, the signature counter of a passkey
+	Counter   int64     // the last step of an authenticator app or place of a host's code, the signature counter of a passkey
 	Verifying bool      // a passkey that is able to verify its user
 	CreatedAt time.Time // UTC
 	UsedAt    time.Time // when it last proved something; zero for never

@@ -33,6 +33,12 @@ func (s *Service) secondFactors() flow.Methods {
 	if s.cfg.Codes != nil {
 		set = set.With(flow.RecoveryCode)
 	}
+	if s.cfg.Passkeys != nil {
+		set = set.With(flow.Passkey)
+	}
+	if s.cfg.HostFactor != nil {
+		set = set.With(flow.HostFactor)
+	}
 	return set
 }
 
@@ -66,7 +72,7 @@ func (j *job) checkTOTP(ctx context.Context) (flow.Event, error) {
 		if !ok {
 			continue
 		}
-		return j.used(ctx, f, step)
+		return j.used(ctx, f, step, "")
 	}
 	return wrongCode(), nil
 }
@@ -75,8 +81,8 @@ func wrongCode() flow.Event {
 	return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.WrongCode}}
 }
 
-func (j *job) used(ctx context.Context, f StoredFactor, counter int64) (flow.Event, error) {
-	err := j.s.cfg.Factors.UseFactor(ctx, f.Account, f.ID, f.Counter, counter, "", j.now)
+func (j *job) used(ctx context.Context, f StoredFactor, counter int64, data string) (flow.Event, error) {
+	err := j.s.cfg.Factors.UseFactor(ctx, f.Account, f.ID, f.Counter, counter, data, j.now)
 	if errors.Is(err, ErrStale) {
 		return wrongCode(), nil
 	}
@@ -177,10 +183,13 @@ func (j *job) storeFactor(ctx context.Context, e flow.Commit) (flow.Event, error
 	c := FactorChange{Account: j.flow.Subject.Account, From: j.standing(), EndSessions: e.EndOthers, Now: j.now}
 	var shown []Secret
 	switch e.Method {
-	case flow.TOTP:
-		f, refusal, err := j.confirmedApp()
-		if err != nil || refusal.Reason != 0 {
-			return flow.CommitRefused{Refusal: refusal}, err
+	case flow.TOTP, flow.Passkey, flow.HostFactor:
+		f, refusal, err := j.confirmed(ctx, e.Method)
+		if err != nil {
+			return nil, err
+		}
+		if refusal.Reason != 0 {
+			return flow.CommitRefused{Refusal: refusal}, nil
 		}
 		c.Add = []StoredFactor{f}
 	case flow.RecoveryCode:
@@ -193,10 +202,24 @@ func (j *job) storeFactor(ctx context.Context, e flow.Commit) (flow.Event, error
 		return nil, fmt.Errorf("auth: nothing enrols %s", e.Method)
 	}
 	answer, err := j.changeFactors(ctx, c, flow.FactorAdded, e.Method)
-	if _, done := answer.(flow.Committed); done {
-		j.codes, j.pending = shown, pendingFactor{}
+	done, ok := answer.(flow.Committed)
+	if !ok {
+		return answer, err
 	}
-	return answer, err
+	j.codes, j.pending, j.ceremony = shown, pendingFactor{}, nil
+	done.Verified = e.Method == flow.Passkey && c.Add[0].Verifying
+	return done, err
+}
+
+// confirmed is the new factor, if it was shown to work.
+func (j *job) confirmed(ctx context.Context, m flow.Method) (StoredFactor, flow.Refusal, error) {
+	switch m {
+	case flow.Passkey:
+		return j.confirmedPasskey(ctx)
+	case flow.HostFactor:
+		return j.confirmedHostFactor(ctx)
+	}
+	return j.confirmedApp()
 }
 
 // confirmedApp is the app whose key waits, if the code is its. That step counts as used.

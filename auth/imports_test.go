@@ -34,7 +34,7 @@ var layers = []struct {
 	{[]string{"auth/authtest"}, []string{"auth", "auth/flow", "session"}, "kits check ports; stores are given to them"},
 	{[]string{"auth/mail"}, []string{"auth"}, "letters become mails; the queue and the secrets are ports"},
 	{[]string{"auth/authhttp"}, []string{"auth", "auth/flow", "password", "session"}, "pages and JSON over the service"},
-	{[]string{"auth/standard"}, []string{"auth", "auth/flow", "auth/authhttp", "auth/mail", "auth/store/sqlstore", "mfa", "mfa/totp", "password", "reset", "session"}, "the assembly links what it assembles"},
+	{[]string{"auth/standard"}, []string{"auth", "auth/flow", "auth/authhttp", "auth/mail", "auth/store/sqlstore", "mfa", "mfa/totp", "mfa/webauthn", "password", "reset", "session"}, "the assembly links what it assembles"},
 }
 
 // flowImports are all that the machine may import: no clock, no randomness, no input or output.

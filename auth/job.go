@@ -35,10 +35,16 @@ type job struct {
 	device  Secret
 	letters []Letter      // to be queued once the flow is saved
 	pending pendingFactor // waits in the flow to be confirmed
-	codes   []Secret      // recovery codes that were just made
-	ticket  *Ticket       // to be kept with them
-	asked   bool          // the person waits for one of them
-	told    flow.Notice   // the one whose letter was queued with the change itself
+
+	ceremony []byte // of a passkey, open in the flow
+	options  []byte // of the one that just began
+	detail   string // why a passkey was refused, for the records
+	suspect  string // and whose it was
+
+	codes  []Secret    // recovery codes that were just made
+	ticket *Ticket     // to be kept with them
+	asked  bool        // the person waits for one of them
+	told   flow.Notice // the one whose letter was queued with the change itself
 }
 
 // stored is what a FlowRecord's Data holds.
@@ -47,6 +53,8 @@ type stored struct {
 	Domain  string        `json:"domain,omitempty"`
 	Before  uint64        `json:"before,omitempty"` // see job
 	Pending pendingFactor `json:"pending,omitzero"`
+
+	Ceremony []byte `json:"ceremony,omitempty"`
 }
 
 // create prepares a record; it is written when the first step is done.
@@ -79,7 +87,7 @@ func (j *job) load(ctx context.Context, id string) error {
 		return fmt.Errorf("auth: decode flow: %w", err)
 	}
 	j.record, j.opened, j.before, j.flow, j.domain, j.saved = r, r.Version, data.Before, data.Flow, data.Domain, true
-	j.pending = data.Pending
+	j.pending, j.ceremony = data.Pending, data.Ceremony
 	return nil
 }
 
@@ -301,6 +309,8 @@ func (in Inputs) have(name string) bool {
 		return !in.NewPassword.IsZero()
 	case "code":
 		return !in.Code.IsZero()
+	case "credential":
+		return !in.Credential.IsZero()
 	case "connection":
 		return in.Connection != ""
 	}
@@ -334,7 +344,7 @@ func (j *job) save(ctx context.Context) error {
 	if j.saved {
 		return nil
 	}
-	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending})
+	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony})
 	if err != nil {
 		return fmt.Errorf("auth: encode flow: %w", err)
 	}
@@ -405,7 +415,7 @@ func (j *job) progress(ctx context.Context) (Progress, error) {
 		return Progress{}, err
 	}
 	return Progress{
-		FlowID: j.record.ID, Handle: handle, View: view, ReturnTo: j.flow.ReturnTo, Pairing: pairing, Codes: j.codes,
+		FlowID: j.record.ID, Handle: handle, View: view, ReturnTo: j.flow.ReturnTo, Pairing: pairing, Codes: j.codes, Passkey: j.options,
 		Session: j.issued, Confirmation: j.confirmation(), Device: j.device, ExpiresAt: view.ExpiresAt,
 	}, nil
 }

@@ -16,6 +16,9 @@ import (
 
 // makeChallenge has a code or a link mailed, as far as mails may go out.
 func (j *job) makeChallenge(ctx context.Context, e flow.MakeChallenge) (flow.Event, error) {
+	if e.Method == flow.Passkey && j.s.cfg.Passkeys != nil {
+		return j.beginPasskey(ctx, e)
+	}
 	if e.Method != flow.MailCode && e.Method != flow.MailLink || !j.s.mails() {
 		return nil, fmt.Errorf("auth: nothing makes a challenge of %s for %s", e.Method, j.flow.Goal)
 	}

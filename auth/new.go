@@ -36,10 +36,11 @@ func (c Config) withDefaults() Config {
 		c.Normalize = NormalizeEmail
 	}
 	if c.Entry == nil {
-		mails := !isNil(c.Letters)
-		c.Entry = func(context.Context, string) (flow.Entry, error) {
-			return flow.Entry{Methods: flow.MethodsOf(flow.Password), Recovery: mails}, nil
+		usual := flow.Entry{Methods: flow.MethodsOf(flow.Password), Recovery: !isNil(c.Letters)}
+		if !isNil(c.Passkeys) {
+			usual.Methods = usual.Methods.With(flow.Passkey)
 		}
+		c.Entry = func(context.Context, string) (flow.Entry, error) { return usual, nil }
 	}
 	if c.Rules == nil {
 		c.Rules = func(context.Context, Account) (flow.Rules, error) {
@@ -92,8 +93,12 @@ func (c Config) problems() []error {
 		report(isNil(port.value), "%s is required", port.name)
 	}
 	report(c.TrustedDevices != nil && isNil(c.TrustedDevices), "TrustedDevices is a nil pointer; leave the field out to offer no trust")
-	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes)), "Factors is required with Apps and Codes: it keeps what they make")
-	report(!isNil(c.Codes) && isNil(c.Apps), "Codes are set without another second factor, which they are a way around")
+	report(isNil(c.Factors) && (!isNil(c.Apps) || !isNil(c.Codes) || !isNil(c.Passkeys) || !isNil(c.HostFactor)),
+		"Factors is required with Apps, Codes, Passkeys and HostFactor: it keeps what they make")
+	report(!isNil(c.Codes) && isNil(c.Apps) && isNil(c.Passkeys) && isNil(c.HostFactor),
+		"Codes are set without another second factor, which they are a way around")
+	report(c.Passkeys != nil && isNil(c.Passkeys), "Passkeys is a nil pointer; leave the field out to offer none")
+	report(c.HostFactor != nil && isNil(c.HostFactor), "HostFactor is a nil pointer; leave the field out to offer none")
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
 		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
 	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")
@@ -159,12 +164,13 @@ func (s *Service) entry(ctx context.Context, domain string) (flow.Entry, error) 
 		return flow.Entry{}, fmt.Errorf("auth: resolve entry: %w", err)
 	}
 	p := flow.Policy{Entry: entry, Limits: s.cfg.Limits}
+	served := flow.MethodsOf(flow.Password) | s.secondFactors()&flow.MethodsOf(flow.Passkey)
 	switch {
-	case entry.Methods == flow.MethodsOf(flow.Password) && entry.Connection == "": // the limits were seen in New
+	case entry.Methods != 0 && entry.Methods&^served == 0 && entry.Connection == "": // the limits were seen in New
 	case p.Validate() != nil:
 		return flow.Entry{}, fmt.Errorf("auth: entry: %w", p.Validate())
 	default:
-		return flow.Entry{}, errors.New("auth: entry offers more than passwords, and nothing is configured for it")
+		return flow.Entry{}, fmt.Errorf("auth: entry offers more than %s, and nothing is configured for it", served)
 	}
 	if (entry.Recovery || entry.SignUp) && !s.mails() {
 		return flow.Entry{}, errors.New("auth: entry offers recovery or sign-up, and Config.Letters is not set")
@@ -188,7 +194,7 @@ func (s *Service) supported(r flow.Rules) error {
 	if r.Verification != flow.VerifyNever && !s.mails() {
 		return errors.New("auth: rules ask for a mailed code, and Config.Letters is not set")
 	}
-	if r.Connection != "" || r.SecondFactor == flow.Always && !s.secondFactors().Has(flow.TOTP) {
+	if r.Connection != "" || r.SecondFactor == flow.Always && s.secondFactors()&^flow.MethodsOf(flow.RecoveryCode) == 0 {
 		return errors.New("auth: rules ask for a connection or a second factor, and none is configured")
 	}
 	return nil

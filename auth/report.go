@@ -47,7 +47,10 @@ type Reporter interface {
 func (s *Service) Report() Report {
 	r := Report{Profile: s.cfg.Profile, Paths: s.paths()}
 	r.Sections = append(r.Sections, s.flowSection(), s.throttleSection(), s.verificationSection())
-	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets} {
+	if s.cfg.HostFactor != nil {
+		r.Sections = append(r.Sections, hostFactorSection())
+	}
+	for _, feature := range []any{s.cfg.Passwords, s.cfg.Sessions, s.cfg.Devices, s.cfg.TrustedDevices, s.cfg.Secrets, s.cfg.Apps, s.cfg.Codes, s.cfg.Passkeys, s.cfg.HostFactor} {
 		if reporter, ok := feature.(Reporter); ok {
 			r.Sections = append(r.Sections, reporter.Report())
 		}
@@ -58,12 +61,27 @@ func (s *Service) Report() Report {
 // paths are the ways to a session of the methods that are configured. Recovery, activation and sign-up never
 // end in one.
 func (s *Service) paths() []ReportPath {
-	password := flow.AssuranceOf([]flow.Proof{{Method: flow.Password}}).String()
-	return []ReportPath{
-		{flow.SignIn.String(), flow.Password.String(), password},
-		{flow.StepUp.String(), flow.Password.String(), password},
-		{flow.Enrolment.String(), flow.Password.String(), password},
+	type way struct {
+		words  string
+		proofs []flow.Proof
 	}
+	word := func(m flow.Method) string { return strings.ReplaceAll(m.String(), "-", " ") }
+	ways := []way{{word(flow.Password), []flow.Proof{{Method: flow.Password}}}}
+	for _, m := range s.secondFactors().List() {
+		ways = append(ways, way{word(flow.Password) + " and " + word(m), []flow.Proof{{Method: flow.Password}, {Method: m}}})
+	}
+	if s.secondFactors().Has(flow.Passkey) {
+		ways = append(ways,
+			way{word(flow.Passkey), []flow.Proof{{Method: flow.Passkey}}},
+			way{"passkey that verified its user", []flow.Proof{{Method: flow.Passkey, Verified: true}}})
+	}
+	var list []ReportPath
+	for _, goal := range []flow.Goal{flow.SignIn, flow.StepUp, flow.Enrolment} {
+		for _, w := range ways {
+			list = append(list, ReportPath{goal.String(), w.words, flow.AssuranceOf(w.proofs).String()})
+		}
+	}
+	return list
 }
 
 func (s *Service) flowSection() ReportSection {

@@ -49,7 +49,7 @@ func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error
 // takes is configured.
 func (s *Service) Serves(goal flow.Goal, t flow.Target) bool { return s.servable(goal, t) == nil }
 
-// Begin begins a flow and, if an identifier is given, takes its first step. It returns a *DeniedError
+// Begin begins a flow and, if one is given, takes its first step. It returns a *DeniedError
 // (TooManyAttempts, SessionRequired, NotOffered, AssuranceShort, AddressRejected, CookieRequired,
 // MixedTransport) or a fault.
 func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
@@ -84,8 +84,12 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 	if err := j.drive(ctx, begin); err != nil {
 		return Progress{}, err
 	}
-	if r.Inputs.Identifier != "" {
-		if err := j.act(ctx, "identify"); err != nil {
+	action := r.Action
+	if action == "" && r.Inputs.Identifier != "" {
+		action = "identify"
+	}
+	if action != "" {
+		if err := j.act(ctx, action); err != nil {
 			return Progress{}, err
 		}
 	}

@@ -355,6 +355,18 @@ func (a *auditLog) Record(_ context.Context, e auth.AuditEvent) error {
 	return nil
 }
 
+// last returns the latest event of the kind.
+func (a *auditLog) last(what string) (last auth.AuditEvent) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.events {
+		if e.What == what {
+			last = e
+		}
+	}
+	return last
+}
+
 func (a *auditLog) take() []auth.AuditEvent {
 	a.mu.Lock()
 	defer a.mu.Unlock()

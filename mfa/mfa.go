@@ -12,5 +12,5 @@
 // who may make a new set; the machine (auth/flow) decides that for all factors alike.
 //
 // Authenticator apps are in package mfa/totp, apart from here, so that only who wants them links what draws
-// their QR codes.
+// their QR codes. A factor of the host's own needs neither: it implements auth.HostFactor.
 package mfa

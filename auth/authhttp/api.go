@@ -1,6 +1,7 @@
 package authhttp
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
@@ -22,9 +23,11 @@ type progressBody struct {
 	Session   *sessionBody `json:"session,omitempty"`
 	Error     *errorBody   `json:"error,omitempty"`
 
-	// In the answer that has a new authenticator app confirmed, and in the one that makes recovery codes.
-	Pairing       *pairingBody `json:"pairing,omitempty"`
-	RecoveryCodes []string     `json:"recovery_codes,omitempty"`
+	// In the answer that has a new authenticator app confirmed, in the one that makes recovery codes, and in the one
+	// that begins a passkey ceremony.
+	Pairing       *pairingBody    `json:"pairing,omitempty"`
+	RecoveryCodes []string        `json:"recovery_codes,omitempty"`
+	Passkey       json.RawMessage `json:"passkey,omitempty"`
 
 	// For native clients alone, in the one answer that issues them.
 	SessionToken string `json:"session_token,omitempty"`
@@ -61,6 +64,7 @@ func (x *exchange) progressBody(p auth.Progress) progressBody {
 		View: p.View, Flow: p.Handle.Reveal(), FlowID: p.FlowID, ReturnTo: p.ReturnTo, ExpiresAt: p.ExpiresAt.UTC(),
 	}
 	b.Pairing, b.RecoveryCodes = factorBodies(p)
+	b.Passkey = p.Passkey
 	if p.Session != nil {
 		s := x.sessionBody(p.Session.Session)
 		s.Current = true

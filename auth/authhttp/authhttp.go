@@ -1,5 +1,5 @@
-// Package authhttp puts a [auth.Service] on the web: finished pages that need no script, a JSON API, the
-// cookies, and middleware that guards the host's own handlers.
+// Package authhttp puts a [auth.Service] on the web: finished pages that need no script but for passkeys, a JSON
+// API, the cookies, and middleware that guards the host's own handlers.
 //
 // Make one [Handler] with [New] and mount it:
 //
@@ -141,7 +141,7 @@ func newHandler(cfg Config, svc service) (*Handler, error) {
 	h := &Handler{
 		cfg: cfg, svc: svc, guard: guard, languages: languages, pages: pages, log: cfg.Logger,
 		tokens: cfg.Keys.Derive("form token"), cookies: cookieNames(cfg.InsecureCookiesForLoopback),
-		style: newStylesheet(cfg.Stylesheet, cfg.Theme),
+		style: newStylesheet(cfg.Stylesheet, cfg.Theme), script: newScript(),
 	}
 	if h.contract, err = newContract(cfg); err != nil {
 		return nil, err

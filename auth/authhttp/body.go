@@ -24,6 +24,7 @@ const (
 	isText   kind = iota
 	isFlag        // true or false; in a form a checkbox
 	isNumber      // of seconds
+	isObject      // a JSON object, kept as its text; in a form that text
 )
 
 // fieldKinds lists every field that any request may have, with the most bytes that its value may take. A
@@ -38,7 +39,8 @@ var fieldKinds = map[string]struct {
 	"client": {isText, 16}, "device_token": {isText, 1024},
 	"connection": {isText, 256}, "keep": {isFlag, 8}, "trust": {isFlag, 8}, "end_others": {isFlag, 8},
 	"level": {isText, 16}, "max_age": {isNumber, 16}, "enrol": {isText, 64}, "id": {isText, 256}, "others": {isFlag, 8},
-	"name": {isText, 512}, "all": {isFlag, 8}, "ticket": {isText, 64}, "remove": {isText, 256},
+	"credential": {isObject, 16 << 10},
+	"name":       {isText, 512}, "all": {isFlag, 8}, "ticket": {isText, 64}, "remove": {isText, 256},
 	"operation": {isText, 2048}, // a token with a sentence in it, see auth.LongestOperation
 }
 
@@ -51,12 +53,12 @@ func (f fields) number(name string) int  { n, _ := f[name].(int); return n }
 func (f fields) has(name string) bool    { _, ok := f[name]; return ok }
 
 // inputNames are the fields that go to an action.
-var inputNames = []string{"identifier", "password", "new_password", "code", "connection", "name", "keep", "trust", "end_others"}
+var inputNames = []string{"identifier", "password", "new_password", "code", "credential", "connection", "name", "keep", "trust", "end_others"}
 
 func (f fields) inputs() auth.Inputs {
 	return auth.Inputs{
 		Identifier: f.text("identifier"), Password: auth.NewSecret(f.text("password")),
-		NewPassword: auth.NewSecret(f.text("new_password")), Code: auth.NewSecret(f.text("code")),
+		NewPassword: auth.NewSecret(f.text("new_password")), Code: auth.NewSecret(f.text("code")), Credential: auth.NewSecret(f.text("credential")),
 		Connection: f.text("connection"), Name: f.text("name"), Keep: f.flag("keep"), Trust: f.flag("trust"), EndOthers: f.flag("end_others"),
 	}
 }
@@ -72,6 +74,9 @@ func refuseBody(cause error) error {
 	return &webError{status: http.StatusBadRequest, reason: malformed, cause: cause}
 }
 
+// object is the text of a JSON object, on its way into fields.
+type object string
+
 // put adds a field, if it is allowed here, new and fit to be read.
 func (f fields) put(name string, value any, allowed []string) error {
 	spec, known := fieldKinds[name]
@@ -86,6 +91,11 @@ func (f fields) put(name string, value any, allowed []string) error {
 		if spec.kind != isText || len(v) > spec.limit || !cleanText(v) {
 			return errFieldValue
 		}
+	case object:
+		if spec.kind != isObject || len(v) > spec.limit || !cleanText(string(v)) {
+			return errFieldValue
+		}
+		value = string(v)
 	case bool:
 		if spec.kind != isFlag {
 			return errFieldValue
@@ -192,6 +202,8 @@ func parseForm(body string, allowed []string) (fields, error) {
 				return nil, errFieldValue
 			}
 			value = true
+		case isObject:
+			value = object(list[0])
 		case isNumber:
 			if value, err = strconv.Atoi(list[0]); err != nil {
 				return nil, errFieldValue

@@ -28,14 +28,14 @@ func ActionFields() map[string]Shape {
 	return all
 }
 
-// FieldKind returns what a field holds ("text", "flag" or "number") and the most bytes that it may take; empty
+// FieldKind returns what a field holds ("text", "flag", "number" or "object") and the most bytes that it may take; empty
 // if no request may have it.
 func FieldKind(name string) (kind string, limit int) {
 	spec, known := fieldKinds[name]
 	if !known {
 		return "", 0
 	}
-	return [...]string{"text", "flag", "number"}[spec.kind], spec.limit
+	return [...]string{"text", "flag", "number", "object"}[spec.kind], spec.limit
 }
 
 // Paths are those of the JSON API, relative to the prefix, without the one that has an id in it.

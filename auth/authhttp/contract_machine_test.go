@@ -191,7 +191,7 @@ func TestTheHandlerTakesWhatTheMachineOffers(t *testing.T) {
 			got, _ := authhttp.FieldKind(name)
 			carried = carried && got != ""
 			if got != "" {
-				require.Equal(t, map[string]string{"text": "text", "secret": "text", "flag": "flag"}[kind], got, "%s of %s", name, o.name)
+				require.Equal(t, map[string]string{"text": "text", "secret": "text", "flag": "flag", "object": "object"}[kind], got, "%s of %s", name, o.name)
 			}
 		}
 		fields, there := table[o.name]

@@ -37,6 +37,9 @@ func (d *document) sample(pointer string) any {
 	if codes, ok := schema["enum"].([]any); ok {
 		return codes[0]
 	}
+	if schema["type"] == "object" {
+		return map[string]any{"id": "x", "response": map[string]any{"brace": "}\\\"{"}}
+	}
 	return map[any]any{"boolean": true, "integer": 60.0, "string": "x"}[schema["type"]]
 }
 
@@ -142,7 +145,7 @@ func (d *document) tryBody(t *testing.T, path, pointer string) {
 	for _, name := range append(authhttp.Fields(), "unheard-of") {
 		if _, there := all[name]; !there {
 			kind, _ := authhttp.FieldKind(name)
-			value := map[string]any{"text": "x", "flag": true, "number": 60, "": "x"}[kind]
+			value := map[string]any{"text": "x", "flag": true, "number": 60, "object": map[string]any{}, "": "x"}[kind]
 			p.refuses(changed(least, name, value), "with "+name)
 		}
 	}
@@ -179,8 +182,12 @@ func (d *document) tryField(t *testing.T, p poster, pointer string, body map[str
 	switch schema["type"] {
 	case "string":
 		p.refuses(changed(body, name, true), name+" is no text")
-	case "boolean", "integer":
+	case "boolean", "integer", "object":
 		p.refuses(changed(body, name, "x"), name+" is a text")
+	}
+	if schema["type"] == "object" {
+		p.refuses(changed(body, name, []any{}), name+" is a list")
+		p.refuses(changed(body, name, map[string]any{"x": strings.Repeat("x", 16<<10)}), name+" is too long")
 	}
 }
 
@@ -197,13 +204,18 @@ func (f *fake) received(t *testing.T, body map[string]any) {
 		"goal": f.begun.Goal.String(), "return_to": f.begun.ReturnTo, "level": target.Assurance.String(),
 		"max_age": target.MaxAge.Seconds(), "enrol": target.Enrol.String(), "flow": f.continued.Handle.Reveal(),
 		"action": f.continued.Action, "identifier": in.Identifier, "password": in.Password.Reveal(),
-		"new_password": in.NewPassword.Reveal(), "code": in.Code.Reveal(), "connection": in.Connection,
+		"new_password": in.NewPassword.Reveal(), "code": in.Code.Reveal(), "credential": in.Credential.Reveal(), "connection": in.Connection,
 		"keep": in.Keep, "trust": in.Trust, "end_others": in.EndOthers,
 		"client": map[bool]string{true: "native", false: "browser"}[client.Native], "device_token": client.Device.Reveal(),
 		"id": f.ended, "others": slices.Contains(f.calls, "end-others"),
 		"name": cmp.Or(f.named, in.Name), "remove": target.Remove, "operation": f.read, "all": slices.Contains(f.calls, "remove-devices"),
 	}
 	for name, value := range body {
+		if _, object := value.(map[string]any); object {
+			text, err := json.Marshal(value)
+			require.NoError(t, err)
+			value = string(text)
+		}
 		require.Equal(t, value, got[name], name)
 	}
 }

@@ -178,6 +178,9 @@ func (d *document) driveViews(t *testing.T) {
 	f.progress = at(passwordView())
 	f.progress.Pairing = &auth.Pairing{URI: auth.NewSecret("otpauth://totp/x"), Text: auth.NewSecret("AAAA BBBB")}
 	d.answered(t, "POST", "/flow", s.post("/auth/flow", aStep))
+	f.progress = at(passwordView())
+	f.progress.Passkey = []byte(`{"challenge":"AAAA"}`)
+	d.answered(t, "POST", "/flow", s.post("/auth/flow", aStep))
 	f.progress = granted(flow.SignIn, true)
 	for m := flow.Password; m <= flow.Approval; m++ {
 		f.progress.Session.Proofs = append(f.progress.Session.Proofs, flow.Proof{Method: m})

@@ -240,7 +240,7 @@ func fieldSchema(t testing.TB, name string, must bool) map[string]any {
 	require.NotEmpty(t, kind, "no request may have %s", name)
 	said := readWords(t).Fields[name]
 	require.NotEmpty(t, said, "words.json says nothing of the field %s", name)
-	schema := map[string]any{"type": map[string]string{"text": "string", "flag": "boolean", "number": "integer"}[kind]}
+	schema := map[string]any{"type": map[string]string{"text": "string", "flag": "boolean", "number": "integer", "object": "object"}[kind]}
 	switch {
 	case name == "level":
 		schema["enum"] = levels()[1:]

@@ -148,6 +148,9 @@ func (x *exchange) render(status int, name string, p page) error {
 	header.Set("Content-Language", x.lang.tag.String())
 	// Not no-referrer: under that policy browsers send "Origin: null" with a form, which we refuse.
 	header.Set("Referrer-Policy", "same-origin")
+	if p.scripted() {
+		header.Set("Content-Security-Policy", x.h.scriptPolicy())
+	}
 	addVary(header, "Accept", "Accept-Language", "Cookie")
 	return x.write(status, body.Bytes())
 }

@@ -58,6 +58,9 @@ func Texts(tag string) map[string]string {
 // Style returns the stylesheet.
 func Style() string { return styleFile }
 
+// Script is the script of pages with passkeys.
+var Script = scriptFile
+
 // TemplateFiles are the templates of this package.
 var TemplateFiles = templateFiles
 

@@ -12,8 +12,8 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
-// addable are the second factors that a page can add without a script, in the order in which it offers them.
-var addable = []flow.Method{flow.TOTP, flow.RecoveryCode}
+// addable are the second factors that people can add, in the order in which the page offers them.
+var addable = []flow.Method{flow.Passkey, flow.TOTP, flow.HostFactor, flow.RecoveryCode}
 
 // factorsView is the part of the account page that tells how the account is signed in to, beside the password.
 type factorsView struct {

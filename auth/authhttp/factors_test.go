@@ -45,7 +45,7 @@ func TestFactorsBeginFlows(t *testing.T) {
 	f.progress = at(linkView(flow.Enrolment, flow.FreshProof))
 	s := open(t, f)
 	page := s.get("/auth/account")
-	w := s.submit(page, "/auth/factors/add", nil)
+	w := s.submit(page, "/auth/factors/add", map[string]string{"enrol": "totp"})
 	require.Equal(t, "/auth/flow/flow-1", w.Header().Get("Location"))
 	require.Equal(t, flow.Target{Enrol: flow.TOTP}, f.begun.Target)
 	require.Equal(t, "/auth/account", f.begun.ReturnTo)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,7 @@ type fake struct {
 	onLink     func(flow.Goal, auth.Secret) (flow.View, error)
 	changeErr  error
 	mails      bool // letters can be sent
+	passkeys   bool // the sign-in page offers them
 	recovers   bool // strangers are offered to recover and to sign up
 
 	calls     []string
@@ -72,6 +74,9 @@ func (f *fake) Preview(context.Context, flow.Goal) (flow.View, error) {
 	f.call("preview")
 	v := identifyView()
 	v.Recovery, v.SignUp = f.recovers, f.recovers
+	if f.passkeys {
+		v.Actions = slices.Insert(v.Actions, 1, flow.Action{Name: "send-passkey"})
+	}
 	return v, nil
 }
 

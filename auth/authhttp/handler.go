@@ -28,6 +28,7 @@ import (
 //	/password         change the password
 //	/address          change the address
 //	/confirm          prove again who you are (level, max_age, return_to), or confirm an act of the host's (POST)
+//	/passkey          begins a passkey ceremony, for the script of these pages (POST)
 //	/factors/add      begins to add a second factor, and /factors/remove to remove one (POST)
 //	/sign-out         asks, then ends the session
 //	/help/mail        what our mails are, and what to do about one that nobody asked for
@@ -89,7 +90,8 @@ type Handler struct {
 	log       *slog.Logger
 	tokens    auth.DerivedKeys
 	cookies   names
-	style     stylesheet
+	style     static
+	script    static
 	contract  contract
 	routes    map[string]route
 }
@@ -107,7 +109,6 @@ type route struct {
 const (
 	flowPath     = "/flow/"
 	linkPath     = "/link/"
-	stylePath    = "/static/style-"
 	wellKnown    = "/.well-known/change-password"
 	flowIDLength = 64 // the longest flow id that is looked for
 )
@@ -122,6 +123,7 @@ func (h *Handler) table() map[string]route {
 		"/address":        {get: showAddress, post: postAddress},
 		"/help/mail":      {get: showMailHelp},
 		"/account":        {get: showAccount},
+		passkeyPath:       {post: postPasskey},
 		"/password":       {get: showPassword, post: postPassword},
 		"/confirm":        {get: showConfirm, post: postConfirm},
 		"/sign-out":       {get: showSignOut, post: postSignOut, native: true},
@@ -157,8 +159,10 @@ func (h *Handler) find(urlPath string) (route, bool) {
 	if purpose, ok := strings.CutPrefix(rest, linkPath); ok && linkGoals[auth.Purpose(purpose)] != 0 {
 		return route{get: showLink, post: postLink}, true
 	}
-	if strings.HasPrefix(rest, stylePath) && strings.HasSuffix(rest, ".css") {
-		return route{get: showStyle}, true
+	for _, file := range []static{h.style, h.script} {
+		if file.is(rest) {
+			return route{get: file.show}, true
+		}
 	}
 	return route{}, false
 }
@@ -246,8 +250,14 @@ func (x *exchange) recover() {
 }
 
 // contentPolicy lets a page load our stylesheet and images, send its forms to us, and nothing else: there
-// is no script on any page, so one that got in does not run (ASVS 3.4.3, 3.4.6).
+// is no script on it, so one that got in does not run (ASVS 3.4.3, 3.4.6).
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// scriptPolicy is for pages that offer passkeys. It adds the one script, by its address: what else the site serves,
+// and be it what somebody uploaded, does not run here.
+func (h *Handler) scriptPolicy() string {
+	return contentPolicy + "; script-src " + h.cfg.Origin + h.cfg.Prefix + h.script.path + "; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
+}
 
 // secure sets the headers that every answer has, errors included (ASVS 3.4, 3.5.8, 14.3.2).
 func secure(header http.Header) {
@@ -269,18 +279,6 @@ func secure(header http.Header) {
 
 func toAccount(x *exchange) error  { return x.redirect(x.path("/account")) }
 func toPassword(x *exchange) error { return x.redirect(x.path("/password")) }
-
-// showStyle serves the one stylesheet. Its name has its hash in it and so it never changes; asked for under
-// another hash (a page of the version before, or of the next one, during a deployment) it is served all the
-// same, but not to be kept.
-func showStyle(x *exchange) error {
-	header := x.w.Header()
-	header.Set("Content-Type", "text/css; charset=utf-8")
-	if x.r.URL.Path == x.path(x.h.style.path) {
-		header.Set("Cache-Control", "public, max-age=31536000, immutable")
-	}
-	return x.write(http.StatusOK, x.h.style.text)
-}
 
 // addVary adds fields to Vary without repeating one.
 func addVary(header http.Header, fields ...string) {

@@ -50,11 +50,15 @@ func fieldName(text []byte, allowed []string) (name string, rest []byte, err err
 
 func blanks(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
 
-// scalar cuts a text, a flag or a whole number off valid JSON; nothing else is asked for anywhere.
+// scalar cuts a text, a flag, a whole number or an object, left as it is, off valid JSON; nothing else is asked for
+// anywhere.
 func scalar(text []byte) (value any, rest []byte, err error) {
 	switch c := text[0]; {
 	case c == '"':
 		return quoted(text)
+	case c == '{':
+		end := objectEnd(text)
+		return object(text[:end]), text[end:], nil
 	case c == 't':
 		return true, text[len("true"):], nil
 	case c == 'f':
@@ -68,6 +72,27 @@ func scalar(text []byte) (value any, rest []byte, err error) {
 		return n, text[end:], nil
 	}
 	return nil, nil, errFieldValue
+}
+
+// objectEnd returns where an object ends that valid JSON begins with.
+func objectEnd(text []byte) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(text)
 }
 
 // quoted cuts a string off. Only one with escapes is left to encoding/json.

@@ -46,7 +46,9 @@ func everyPage(t *testing.T) map[string]*html.Node {
 		"social":         at(view(flow.SignIn, flow.FirstFactor, flow.Action{Name: "social", Connection: "google"}, action("password", flow.Input{Name: "password", Kind: "secret", Required: true}), action("restart"))),
 		"sso":            at(view(flow.SignIn, flow.Organisation, flow.Action{Name: "sso", Connection: "acme"}, action("restart"))),
 		"passkey":        at(view(flow.SignIn, flow.FirstFactor, action("passkey", flow.Input{Name: "credential", Kind: "object", Required: true}), action("send-passkey"), action("restart"))),
-		"enrol":          at(view(flow.StepUp, flow.NewFactor, action("enrol-totp", flow.Input{Name: "credential", Kind: "object", Required: true}), action("cancel"))),
+		"enrol":          at(view(flow.StepUp, flow.NewFactor, action("enrol-totp", code), action("send-passkey"), action("cancel"))),
+		"enrol passkey":  at(view(flow.Enrolment, flow.NewFactor, action("send-passkey"), action("enrol-passkey", flow.Input{Name: "credential", Kind: "object", Required: true}), action("cancel"))),
+		"second passkey": at(refusedView(view(flow.SignIn, flow.SecondFactor, action("send-passkey"), action("recovery-code", code), action("restart")), flow.Refusal{Reason: flow.PasskeyRefused})),
 		"accept":         at(view(flow.Handoff, flow.Acceptance, action("accept"), action("cancel"))),
 		"connection":     at(view(flow.Linking, flow.ExternalIdentity, action("social", flow.Input{Name: "connection", Kind: "text", Required: true}), action("cancel"))),
 		"unknown":        at(view(flow.SignIn, flow.FirstFactor, action("telepathy", flow.Input{Name: "thought", Kind: "text", Required: true}), action("restart"))),
@@ -80,8 +82,11 @@ func TestEveryPageIsWellMade(t *testing.T) {
 			require.NotEmpty(t, textOf(tags(doc, "h1")[0]))
 			require.Len(t, tags(doc, "main"), 1)
 			require.NotEmpty(t, textOf(tags(doc, "title")[0]))
-			require.Empty(t, tags(doc, "script", "style", "iframe", "object"), "the content policy forbids them")
-			require.LessOrEqual(t, len(all(doc, func(n *html.Node) bool { return attr(n, "role") == "alert" })), 1)
+			require.Empty(t, tags(doc, "style", "iframe", "object"), "the content policy forbids them")
+			requireOneScript(t, doc)
+			require.LessOrEqual(t, len(all(doc, func(n *html.Node) bool {
+				return attr(n, "role") == "alert" && !hasAttr(n, "hidden") && n.Parent.Data != "noscript"
+			})), 1)
 			require.NotRegexp(t, `\b(need|reason|input|submit|error|ended|problem)\.[a-z]`, textOf(tags(doc, "body")[0]), "a text is missing")
 			requireUniqueIDs(t, doc)
 			for _, n := range all(doc, func(*html.Node) bool { return true }) {
@@ -93,6 +98,25 @@ func TestEveryPageIsWellMade(t *testing.T) {
 				requireGoodForm(t, doc, f)
 			}
 		})
+	}
+}
+
+// requireOneScript holds a page to the script of passkeys, and that to forms that are for it. They are not seen where
+// it does not run.
+func requireOneScript(t *testing.T, doc *html.Node) {
+	t.Helper()
+	ceremonies := all(doc, func(n *html.Node) bool { return n.Data == "form" && hasAttr(n, "data-passkey") })
+	scripts := tags(doc, "script")
+	require.Equal(t, len(ceremonies) > 0, len(scripts) == 1, "a script without a form that needs it, or the reverse")
+	for _, s := range scripts {
+		require.Regexp(t, `^/auth/static/passkeys-[0-9a-f]{16}\.js$`, attr(s, "src"))
+		require.Nil(t, s.FirstChild, "no script stands in a page")
+	}
+	for _, f := range ceremonies {
+		require.True(t, hasAttr(f, "hidden"))
+		require.Equal(t, "/auth/passkey", attr(f, "data-passkey-options"))
+		require.Contains(t, formValues(f), "credential")
+		require.Contains(t, []string{"passkey", "enrol-passkey"}, formValues(f).Get("action"))
 	}
 }
 

@@ -34,7 +34,7 @@ func (x *exchange) present(p presentation) page {
 	need := "need." + p.view.Need.String()
 	shortest, _ := x.h.svc.PasswordLengths()
 	c := card{
-		Lead: x.lang.either(need+".lead."+p.view.Goal.String(), need+".lead"),
+		Lead: x.lang.either(need+"."+primary.Name+".lead."+p.view.Goal.String(), need+"."+primary.Name+".lead", need+".lead."+p.view.Goal.String(), need+".lead"),
 	}
 	if p.view.Candidate != "" && p.view.Need == flow.Address {
 		c.Lead = x.lang.text("candidate.lead", "address", p.view.Candidate)
@@ -61,8 +61,8 @@ func (x *exchange) present(p presentation) page {
 	}
 }
 
-// ways returns the actions that a form can take, the most usual one first, and the ways out. What takes an
-// object (a passkey's answer) takes a script, and a page without one does not offer it.
+// ways returns the actions that a form can take, the most usual one first, and the ways out. What takes an object (a
+// passkey's answer) has the form of the action that begins the ceremony.
 func (p presentation) ways() (ways, out []flow.Action) {
 	for _, a := range p.view.Actions {
 		takes := func(kind string) bool {
@@ -72,23 +72,27 @@ func (p presentation) ways() (ways, out []flow.Action) {
 		case a.Name == "restart" || a.Name == "cancel":
 			out = append(out, a)
 		case a.Name == flow.MailLink.String(): // a link is opened, not typed
-		case takes("object") || p.onlyInputs && !takes("text"):
-		case takes("secret") || a.Name == "identify":
-			ways = slices.Insert(ways, typedFirst(ways), a)
+		case takes("object") || p.onlyInputs && !takes("text") && a.Name != sendPasskey:
 		default:
 			ways = append(ways, a)
 		}
 	}
+	slices.SortStableFunc(ways, func(a, b flow.Action) int { return place(a) - place(b) })
 	return ways, out
 }
 
-// typedFirst is the place behind the actions that something is typed for.
-func typedFirst(ways []flow.Action) int {
-	i := slices.IndexFunc(ways, func(a flow.Action) bool { return len(a.Inputs) == 0 || a.Inputs[0].Name == "connection" })
-	if i < 0 {
-		return len(ways)
+// place is where a way stands among others: first what something is typed for, at the end what is only pressed. A
+// recovery code is the way out of trouble, and comes after what one has with oneself.
+func place(a flow.Action) int {
+	switch {
+	case a.Name == flow.RecoveryCode.String():
+		return 2
+	case a.Name == sendPasskey:
+		return 1
+	case len(a.Inputs) == 0 || a.Inputs[0].Name == "connection":
+		return 3
 	}
-	return i
+	return 0
 }
 
 func (x *exchange) wayOut(c *card, p presentation, out []flow.Action) {
@@ -109,7 +113,7 @@ func (x *exchange) form(p presentation, a flow.Action, primary bool, shortest st
 		URL: p.url, Style: "secondary", Hidden: []hidden{{"form_token", p.token}},
 		Submit: x.lang.either("submit."+p.view.Need.String()+"."+a.Name, "submit."+a.Name, "submit.other"),
 	}
-	if primary && !strings.HasPrefix(a.Name, "send-") { // what was just sent need not be sent again at once
+	if primary && (a.Name == sendPasskey || !strings.HasPrefix(a.Name, "send-")) { // what was just sent need not be sent again at once
 		f.Style = "primary"
 	}
 	for _, h := range p.hidden {
@@ -117,7 +121,9 @@ func (x *exchange) form(p presentation, a flow.Action, primary bool, shortest st
 			f.Hidden = append(f.Hidden, h)
 		}
 	}
-	if p.named {
+	if a.Name == sendPasskey {
+		x.ceremony(&f, p)
+	} else if p.named {
 		f.Hidden = append(f.Hidden, hidden{"action", a.Name})
 	}
 	if a.Connection != "" {
@@ -134,6 +140,9 @@ func (x *exchange) form(p presentation, a flow.Action, primary bool, shortest st
 		switch in.Name {
 		case "identifier":
 			fl.Value = p.typed
+			if p.onlyInputs && offers(p.view, sendPasskey) {
+				fl.Autocomplete += " webauthn"
+			}
 		case "keep":
 			fl.Checked = p.keep
 		case "password", "new_password":
@@ -174,7 +183,7 @@ func (x *exchange) field(action string, in flow.Input, both bool, shortest strin
 		f.Autocomplete, f.Longest = "off", longestDeviceName
 	case "code":
 		f.Autocomplete, f.InputMode = "one-time-code", "numeric"
-		if action == flow.RecoveryCode.String() || action == flow.MailLink.String() {
+		if action == flow.RecoveryCode.String() || action == flow.MailLink.String() || strings.HasSuffix(action, flow.HostFactor.String()) {
 			f.Autocomplete, f.InputMode = "off", "text"
 		}
 	}
@@ -201,6 +210,10 @@ func (x *exchange) blame(c *card, p presentation) bool {
 		}
 	default:
 		return false
+	}
+	if p.view.Refusal != nil && p.view.Refusal.Reason == flow.PasskeyRefused {
+		c.Alert = sentence
+		return true
 	}
 	at := -1
 	var typed []field

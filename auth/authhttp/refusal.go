@@ -73,6 +73,7 @@ var statuses = map[flow.Reason]int{
 	flow.PasswordRejected:     http.StatusUnprocessableEntity,
 	flow.AddressRejected:      http.StatusUnprocessableEntity,
 	flow.AddressTaken:         http.StatusUnprocessableEntity,
+	flow.PasskeyRefused:       http.StatusUnauthorized,
 	flow.TooManyAttempts:      http.StatusTooManyRequests,
 	flow.TooSoon:              http.StatusTooManyRequests,
 	flow.Busy:                 http.StatusServiceUnavailable,

@@ -1,9 +1,7 @@
 package authhttp
 
 import (
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
@@ -17,9 +15,6 @@ import (
 
 //go:embed templates/*.html
 var templateFiles embed.FS
-
-//go:embed static/style.css
-var styleFile string
 
 // pageNames are the pages; partNames are what they are made of. Each has a file in the folder templates,
 // and each may be replaced by itself.
@@ -76,9 +71,10 @@ type form struct {
 	Username string // for password managers
 	Fields   []field
 	Submit   string
-	Style    string // "primary", "secondary", "danger", "row", "name" or "quiet"
-	Fold     string // what opens the form, which is shut: it is for few
-	Context  string // what the button is about, for those who hear it out of its row
+	Style    string        // "primary", "secondary", "danger", "row", "name" or "quiet"
+	Fold     string        // what opens the form, which is shut: it is for few
+	Passkey  *ceremonyView // a script fills it in; nil for none
+	Context  string        // what the button is about, for those who hear it out of its row
 }
 
 type hidden struct{ Name, Value string }
@@ -156,6 +152,25 @@ func (p page) Recovery() string {
 // Stylesheet is the address of the stylesheet.
 func (p page) Stylesheet() string { return p.h.cfg.Prefix + p.h.style.path }
 
+// Script is the address of the script, if the page has a form that needs it; empty for none.
+func (p page) Script() string {
+	if !p.scripted() {
+		return ""
+	}
+	return p.h.cfg.Prefix + p.h.script.path
+}
+
+// scripted reports whether a form of the page is for a script.
+func (p page) scripted() bool {
+	return p.Card != nil && slices.ContainsFunc(slices.Concat(p.Card.Forms, p.Card.Others), func(f form) bool { return f.Passkey != nil })
+}
+
+// OnlyScripted reports whether nothing on the page goes on without the script.
+func (p page) OnlyScripted() bool {
+	return p.Card != nil && len(p.Card.Forms)+len(p.Card.Others) > 0 &&
+		!slices.ContainsFunc(slices.Concat(p.Card.Forms, p.Card.Others), func(f form) bool { return f.Passkey == nil })
+}
+
 // loadTemplates parses every page with its parts. A file in override stands in for ours of the same name;
 // one that stands in for nothing is a mistake of spelling, and reported.
 func loadTemplates(override fs.FS) (templates, error) {
@@ -191,10 +206,11 @@ func loadTemplates(override fs.FS) (templates, error) {
 // tryTemplates executes each page once with everything in it, so that a replaced template which names what
 // there is not is found now, and not by the first person who sees it.
 func (h *Handler) tryTemplates() error {
-	f := form{Username: "x", Submit: "x", Fold: "x", Context: "x", Hidden: []hidden{{"x", "x"}}, Fields: []field{
-		{Name: "x", ID: "x", Label: "x", Type: "password", Value: "x", Autocomplete: "x", InputMode: "x", Rules: "x", Hint: "x", Error: "x", Longest: 1, Required: true, Focus: true},
-		{Name: "x", ID: "x", Label: "x", Type: "checkbox", Hint: "x", Checked: true},
-	}}
+	f := form{Username: "x", Submit: "x", Fold: "x", Context: "x", Hidden: []hidden{{"x", "x"}},
+		Passkey: &ceremonyView{Kind: "x", Options: "/", Autofill: true, Like: "x", Errors: []ceremonyError{{"x", "x"}}}, Fields: []field{
+			{Name: "x", ID: "x", Label: "x", Type: "password", Value: "x", Autocomplete: "x", InputMode: "x", Rules: "x", Hint: "x", Error: "x", Longest: 1, Required: true, Focus: true},
+			{Name: "x", ID: "x", Label: "x", Type: "checkbox", Hint: "x", Checked: true},
+		}}
 	sample := page{
 		lang: h.languages.list[0], h: h, Heading: "x", Trouble: true, Notice: "x", Refresh: "/", SignIn: true, Wide: true,
 		Card: &card{
@@ -254,21 +270,4 @@ func unknownTemplates(override fs.FS, known map[string]string) error {
 		}
 	}
 	return errors.Join(append(problems, err)...)
-}
-
-// stylesheet is the CSS of all pages, under a name that changes with its text.
-type stylesheet struct {
-	path string
-	text []byte
-}
-
-func newStylesheet(whole, theme string) stylesheet {
-	if whole == "" {
-		whole = styleFile
-	}
-	if theme != "" {
-		whole += "\n" + theme
-	}
-	sum := sha256.Sum256([]byte(whole))
-	return stylesheet{stylePath + hex.EncodeToString(sum[:8]) + ".css", []byte(whole)}
 }

@@ -43,7 +43,7 @@ func signInStory(tb testing.TB) (Policy, []turn) {
 		{"checked again", ProofChecked{Proof: Proof{Method: TOTP, Account: alice}}},
 		{"new password", NewPassword{EndOthers: true}},
 		{"reviewed", PasswordReviewed{}},
-		{"commit", Committed{Epochs{2, 1}}},
+		{"commit", Committed{Epochs: Epochs{2, 1}}},
 		{"issued", SessionIssued{}},
 	}
 	var story []turn

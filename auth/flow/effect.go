@@ -31,6 +31,9 @@ type (
 	MakeChallenge struct {
 		Method     Method
 		Connection string
+		Enrols     bool // the ceremony makes a new passkey
+		Named      bool // it asks for one of the subject's; else for whosever it is, and tells nothing of anybody
+		Verify     bool // it must verify its user, or it would prove nothing that is due
 	}
 
 	// ReviewPassword holds a new password against the password policy. Answered by PasswordReviewed.

@@ -26,6 +26,7 @@ type (
 	Submit struct {
 		Method Method
 		Trust  bool // trust this device
+		Keep   bool // keep me signed in, where the proof says whose it is
 	}
 
 	// Ask wants a challenge: a mailed code or link, again perhaps, or a passkey ceremony.
@@ -115,7 +116,10 @@ type (
 	PasswordReviewed struct{ Refusal Refusal } // zero if the password is acceptable
 
 	// Committed answers Commit with the account's epochs after it.
-	Committed struct{ Epochs Epochs }
+	Committed struct {
+		Epochs   Epochs
+		Verified bool // the new passkey verified its user
+	}
 
 	// CommitRefused answers Commit: nothing was changed.
 	CommitRefused struct{ Refusal Refusal }

@@ -331,7 +331,11 @@ func answers(w world, f Flow) []Event {
 	case Commit:
 		raised := f.Subject.Epochs
 		raised.Security++
-		return []Event{Committed{raised}, CommitRefused{Refusal{Reason: Stale}}, CommitRefused{Refusal{Reason: WrongCode}}}
+		list := []Event{Committed{Epochs: raised}, CommitRefused{Refusal{Reason: Stale}}, CommitRefused{Refusal{Reason: WrongCode}}}
+		if asked.Change == StoreFactor {
+			list = append(list, Committed{Epochs: raised, Verified: true}) // which must count for nothing but a passkey
+		}
+		return list
 	case IssueSession:
 		return []Event{SessionIssued{}, SessionRefused{}, SessionRefused{TooManySessions}}
 	}

@@ -99,6 +99,27 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
+		afterStep("names somebody's passkeys to a stranger", SignIn, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if challenge, ok := f.await.(MakeChallenge); ok && challenge.Method == Passkey {
+				challenge.Named = true
+				f.await = challenge
+				return f, []Effect{challenge}
+			}
+			return f, effects
+		}),
+		afterStep("lets a new passkey take the place of a better one", Enrolment, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if typeIs[Committed](e) && f.Target.Enrol == Passkey {
+				f.Proofs = slices.DeleteFunc(slices.Clone(f.Proofs), func(p Proof) bool { return p.Verified })
+			}
+			return f, effects
+		}),
+		afterStep("takes every new factor for a passkey that verified its user", Enrolment, func(before Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if committed, ok := e.(Committed); ok && committed.Verified && len(f.Proofs) > 0 && f.Target.Enrol == TOTP {
+				f.Proofs = slices.Clone(f.Proofs)
+				f.Proofs[len(f.Proofs)-1].Verified = true
+			}
+			return f, effects
+		}),
 		underPolicy("lets the last factor go that the rules demand", Enrolment, func(p *Policy, _ Flow) { p.Rules.SecondFactor = Never }),
 		underPolicy("reopens without an approver", Recovery, func(p *Policy, _ Flow) { p.Rules.Approver = true }),
 		onStep("gives passwords to accounts that have none", Recovery, func(f *Flow, e Event) Event {

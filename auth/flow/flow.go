@@ -42,6 +42,7 @@
 //	proving      Return            working
 //	proving      Submit            working
 //	providing    Accept            working
+//	providing    Ask               working
 //	providing    Cancel            closed
 //	providing    Depart            working
 //	providing    Enrol             working

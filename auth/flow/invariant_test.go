@@ -78,9 +78,34 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 				return err
 			}
 		}
+		if challenge, ok := effect.(MakeChallenge); ok {
+			if err := mayChallenge(s.f, challenge); err != nil {
+				return err
+			}
+		}
+	}
+	verified := func(f Flow) bool {
+		return slices.ContainsFunc(f.Proofs, func(p Proof) bool { return p.Method == Passkey && p.Verified })
+	}
+	if next.Outcome == Open && next.Subject.Account == s.f.Subject.Account && verified(s.f) && !verified(next) {
+		return errors.New("a passkey that verified its user is forgotten for one that did not")
 	}
 	if next.Outcome == Granted && !(typeIs[SessionIssued](e) && typeIs[IssueSession](s.f.await)) {
 		return errors.New("granted without a session")
+	}
+	return nil
+}
+
+// mayChallenge says what a ceremony may be about. Which passkeys an account has is not for strangers, and only who
+// adds one is let make one.
+func mayChallenge(f Flow, c MakeChallenge) error {
+	switch {
+	case c.Named && !f.Proven():
+		return errors.New("a stranger is given the list of somebody's passkeys")
+	case c.Method == Passkey && f.Proven() && !c.Named && !c.Enrols:
+		return errors.New("anybody's passkey is asked for, though it is known who is there")
+	case c.Enrols && (c.Method != Passkey || !f.Proven() || f.Goal != SignIn && f.Goal != StepUp && f.Target.Enrol != Passkey):
+		return errors.New("a passkey is made that nobody is to add")
 	}
 	return nil
 }
@@ -134,7 +159,8 @@ func explained(w world, s state, e Event, p Proof) bool {
 			p.At.Equal(s.now) && !p.Inherited
 	case Committed:
 		c, ok := s.f.await.(Commit)
-		return ok && c.Change == StoreFactor && c.Method == p.Method && p.Method != RecoveryCode && p.At.Equal(s.now)
+		return ok && c.Change == StoreFactor && c.Method == p.Method && p.Method != RecoveryCode && p.At.Equal(s.now) &&
+			p.Verified == (e.Verified && p.Method == Passkey)
 	}
 	return false
 }

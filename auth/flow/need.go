@@ -314,6 +314,27 @@ func options(n Need, p Policy, f Flow, now time.Time) Methods {
 	return 0
 }
 
+// mustVerify reports whether a passkey would be of no use unless it verified its user: it proves what is proven
+// already, or nothing else that the account has reaches the level together with it. Where it would be of use all
+// the same, verification is only asked for, and security keys that cannot serve as well.
+func mustVerify(n Need, p Policy, f Flow, now time.Time) bool {
+	proofs, level := f.Proofs, AAL2
+	switch {
+	case n == FreshProof:
+		t := effectiveTarget(p, f)
+		proofs, level = freshProofs(t.MaxAge, f.Proofs, now), t.Assurance
+	case n != SecondFactor || f.Goal == Recovery:
+		return false
+	}
+	present := factorsOf(proofs)
+	all := present.with(Passkey, false, 0)
+	idle := all.assurance() == present.assurance()
+	for m := range (f.Subject.Enrolled &^ MethodsOf(Passkey)).each {
+		all = all.with(m, false, 0)
+	}
+	return present.assurance() < level && (idle || all.assurance() < level)
+}
+
 // addressMethod is how a goal has a mailbox proven: by a code where the flow goes on in the same browser, by a
 // link where it may be opened in another one.
 func addressMethod(g Goal) Method {

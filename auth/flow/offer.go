@@ -107,15 +107,15 @@ const mostOffers = 16
 func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
 	switch need {
 	case Identification:
-		list = identifyOffers(list, p, f)
+		list = identifyOffers(list, p, f, now)
 	case FirstFactor:
-		list = firstOffers(list, p)
+		list = firstOffers(list, p, f, now)
 	case Organisation:
 		list = append(list, offer{departs, SSO, p.Rules.Connection})
 	case PasswordChange:
 		list = append(list, offer{deed: renews})
 	case NewFactor:
-		list = enrolOffers(list, p.Rules, f)
+		list = enrolOffers(list, p, f, now)
 	case Removal:
 		list = append(list, offer{deed: removes})
 	case NewAddress:
@@ -139,7 +139,7 @@ func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
 	return append(list, offer{deed: cancels})
 }
 
-func identifyOffers(list []offer, p Policy, f Flow) []offer {
+func identifyOffers(list []offer, p Policy, f Flow, now time.Time) []offer {
 	if !onlyByLink(f.Goal) && mayAsk(p.Entry, f.Goal) {
 		list = append(list, offer{deed: identifies})
 	}
@@ -150,7 +150,7 @@ func identifyOffers(list []offer, p Policy, f Flow) []offer {
 		return list
 	}
 	if p.Entry.Methods.Has(Passkey) {
-		list = append(list, offer{deed: asks, method: Passkey}, offer{deed: submits, method: Passkey})
+		list = passkeyOffers(list, submits, p, f, now)
 	}
 	if p.Entry.Methods.Has(Social) {
 		list = append(list, offer{deed: departs, method: Social})
@@ -166,12 +166,12 @@ func mayAsk(e Entry, g Goal) bool {
 // onlyByLink reports whether the goal begins with a mailed link, which somebody else had sent, and nothing else.
 func onlyByLink(g Goal) bool { return g == Activation || g == Reversal }
 
-func firstOffers(list []offer, p Policy) []offer {
+func firstOffers(list []offer, p Policy, f Flow, now time.Time) []offer {
 	if p.Entry.Connection != "" {
 		list = append(list, offer{departs, SSO, p.Entry.Connection})
 	}
 	for m := range p.Entry.Methods.each {
-		list = methodOffers(list, m)
+		list = methodOffers(list, m, p, f, now)
 	}
 	return list
 }
@@ -181,7 +181,7 @@ func firstOffers(list []offer, p Policy) []offer {
 func proofOffers(list []offer, methods Methods, p Policy, f Flow, now time.Time) []offer {
 	for m := range methods.each {
 		if m != MailCode && m != MailLink {
-			list = methodOffers(list, m)
+			list = methodOffers(list, m, p, f, now)
 			continue
 		}
 		if f.Challenge.Method == m && f.Challenge.open(p, now) {
@@ -193,22 +193,35 @@ func proofOffers(list []offer, methods Methods, p Policy, f Flow, now time.Time)
 }
 
 // methodOffers offers a method as it is proven: at once, after a ceremony is asked for, or elsewhere.
-func methodOffers(list []offer, m Method) []offer {
+func methodOffers(list []offer, m Method, p Policy, f Flow, now time.Time) []offer {
 	switch m {
 	case Passkey:
-		return append(list, offer{deed: asks, method: m}, offer{deed: submits, method: m})
+		return passkeyOffers(list, submits, p, f, now)
 	case Social, SSO:
 		return append(list, offer{deed: departs, method: m})
 	}
 	return append(list, offer{deed: submits, method: m})
 }
 
-func enrolOffers(list []offer, r Rules, f Flow) []offer {
-	set := newFactors(r, f.Proofs)
+// passkeyOffers offers a ceremony, and to hand its answer in while one is open.
+func passkeyOffers(list []offer, d deed, p Policy, f Flow, now time.Time) []offer {
+	list = append(list, offer{deed: asks, method: Passkey})
+	if f.Challenge.Method == Passkey && f.Challenge.open(p, now) {
+		list = append(list, offer{deed: d, method: Passkey})
+	}
+	return list
+}
+
+func enrolOffers(list []offer, p Policy, f Flow, now time.Time) []offer {
+	set := newFactors(p.Rules, f.Proofs)
 	if f.Goal == Enrolment {
 		set = MethodsOf(f.Target.Enrol)
 	}
 	for m := range set.each {
+		if m == Passkey {
+			list = passkeyOffers(list, enrols, p, f, now)
+			continue
+		}
 		list = append(list, offer{deed: enrols, method: m})
 	}
 	return list

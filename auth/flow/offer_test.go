@@ -16,7 +16,7 @@ var connections = []string{"", "c1", "c2", "p1"}
 func everyDeed() []Event {
 	list := []Event{
 		Identify{}, Identify{Identifier: "a", Typed: "A", Keep: true}, NewPassword{}, NewPassword{EndOthers: true}, Move{}, Move{Identifier: "a", Typed: "A"},
-		Submit{Password, true}, Submit{TOTP, true}, Enrol{TOTP, true}, Accept{}, Restart{}, Cancel{},
+		Submit{Method: Password, Trust: true}, Submit{Method: TOTP, Trust: true}, Submit{Method: Passkey, Keep: true}, Enrol{TOTP, true}, Accept{}, Restart{}, Cancel{},
 	}
 	for m := Method(0); m <= Approval+1; m++ {
 		list = append(list, Submit{Method: m}, Ask{m}, Enrol{Method: m})
@@ -124,7 +124,7 @@ func TestComparisonFindsDifferences(t *testing.T) {
 		}
 	}
 	for want, m := range map[string]machine{
-		"flow.Submit{Method:password Trust:true} is accepted and not shown": {step: Step, next: func(p Policy, f Flow, now time.Time) View {
+		"flow.Submit{Method:password Trust:true Keep:false} is accepted and not shown": {step: Step, next: func(p Policy, f Flow, now time.Time) View {
 			v := Next(p, f, now)
 			v.Actions = slices.DeleteFunc(v.Actions, func(a Action) bool { return a.Name == "password" })
 			return v

@@ -13,6 +13,7 @@ type Reason uint8
 const (
 	BadCredentials       Reason = iota + 1 // unknown address, wrong password, closed account: deliberately one reason
 	WrongCode                              // the code is wrong, used or expired
+	PasskeyRefused                         // the passkey is not known here, or its answer is wrong or too late
 	TooManyAttempts                        // wait until RetryAt; without one, reset the password or use another factor
 	TooSoon                                // a code was sent a moment ago; wait until RetryAt
 	Busy                                   // the server is at its limit for password checks, or cannot make one; try again at once
@@ -47,7 +48,7 @@ const (
 )
 
 var reasonNames = [...]string{
-	"", "bad-credentials", "wrong-code", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
+	"", "bad-credentials", "wrong-code", "passkey-refused", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
 	"not-connected", "wrong-person", "identity-taken", "provider-failed", "account-unavailable", "account-locked",
 	"sign-in-refused", "organisation-required", "no-password", "not-approved", "password-rejected", "factor-required", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
 	"cookie-required", "native-not-offered", "mixed-transport", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",

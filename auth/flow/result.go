@@ -165,10 +165,11 @@ func (r *run) accept(proof Proof) {
 	r.advance()
 }
 
-// prove adds a proof in the place of an older one of its kind.
+// prove adds a proof in the place of an older one of its kind. A passkey that did not verify its user takes
+// nothing away from one that did.
 func (r *run) prove(proof Proof) {
 	r.f.Proofs = with(without(r.f.Proofs, func(old Proof) bool {
-		return old.Method == proof.Method && old.Connection == proof.Connection
+		return old.Method == proof.Method && old.Connection == proof.Connection && (proof.Verified || !old.Verified)
 	}), proof)
 }
 
@@ -235,7 +236,7 @@ func (r *run) committed(asked Commit, e Event) bool {
 	case Committed:
 		r.f.Subject.Epochs = e.Epochs
 		r.tell(Audit{What: ChangeMade, Method: asked.Method})
-		r.changed(asked)
+		r.changed(asked, e.Verified)
 		return true
 	case CommitRefused:
 		if e.Refusal.Reason == 0 {
@@ -258,7 +259,7 @@ func (r *run) committed(asked Commit, e Event) bool {
 	return false
 }
 
-func (r *run) changed(asked Commit) {
+func (r *run) changed(asked Commit, verified bool) {
 	switch asked.Change {
 	case LockAccount:
 		r.tell(Notify{What: LockedOut})
@@ -267,7 +268,8 @@ func (r *run) changed(asked Commit) {
 	case StoreFactor:
 		r.f.Subject.Enrolled = r.f.Subject.Enrolled.With(asked.Method)
 		if asked.Method != RecoveryCode { // the new factor was shown to work; codes were only shown
-			r.prove(Proof{Method: asked.Method, At: r.now, Account: r.f.Subject.Account})
+			r.prove(Proof{Method: asked.Method, At: r.now, Account: r.f.Subject.Account, Verified: verified && asked.Method == Passkey})
+			r.f.Challenge = Challenge{}
 		}
 		r.tell(Notify{What: FactorAdded, Method: asked.Method})
 		r.f.Changed = r.f.Goal == Enrolment

@@ -145,6 +145,8 @@ func (s *stage) account(args []string) {
 			s.subject = Subject{Account: decoy, Decoy: true}
 		case "compromised":
 			s.subject.Compromised = true
+		case "verifying":
+			s.subject.VerifyingPasskey = true
 		case "trusted": // with "=aal1", after a mailed code only
 			s.trusted = AAL2
 			if value == AAL1.String() {
@@ -189,7 +191,8 @@ func (s *stage) begin(args []string) {
 			e.Target.Operation = deletion
 		case "proven":
 			for _, m := range methodsNamed(s.t, value).List() {
-				e.Acting.Proofs = append(e.Acting.Proofs, Proof{Method: m, At: s.now, Account: alice})
+				verified := m == Passkey && slices.Contains(args, "verified")
+				e.Acting.Proofs = append(e.Acting.Proofs, Proof{Method: m, At: s.now, Account: alice, Verified: verified})
 			}
 		}
 	}
@@ -272,6 +275,9 @@ func (s *stage) answer(effect Effect, args []string) Event {
 		if slices.Contains(args, "stale") {
 			return CommitRefused{Refusal{Reason: Stale}}
 		}
+		if slices.Contains(args, "throttled") { // a code that can be guessed is counted where it adds a factor, too
+			return CommitRefused{Refusal{Reason: TooManyAttempts, RetryAt: s.now.Add(30 * time.Second)}}
+		}
 		if wrong {
 			return CommitRefused{Refusal{Reason: WrongCode}}
 		}
@@ -279,7 +285,7 @@ func (s *stage) answer(effect Effect, args []string) Event {
 			return CommitRefused{Refusal{Reason: AddressRejected}}
 		}
 		s.subject.Epochs.Security++
-		return Committed{s.subject.Epochs}
+		return Committed{Epochs: s.subject.Epochs, Verified: slices.Contains(args, "verified")}
 	case IssueSession:
 		if slices.Contains(args, "overtaken") {
 			return SessionRefused{}
@@ -287,6 +293,19 @@ func (s *stage) answer(effect Effect, args []string) Event {
 		return SessionIssued{}
 	}
 	return nil
+}
+
+// particulars says what kind of ceremony it is.
+func (e MakeChallenge) particulars() (words string) {
+	for _, p := range []struct {
+		word string
+		so   bool
+	}{{" to enrol", e.Enrols}, {" of the account", e.Named}, {" verifying", e.Verify}} {
+		if p.so {
+			words += p.word
+		}
+	}
+	return words
 }
 
 // describe prints an effect in the words of the scenario files.
@@ -301,7 +320,7 @@ func describe(e Effect) string {
 	case AssessRisk:
 		return "assess risk"
 	case MakeChallenge:
-		return strings.TrimSpace("make challenge " + e.Method.String() + " " + e.Connection)
+		return strings.TrimSpace("make challenge "+e.Method.String()+" "+e.Connection) + e.particulars()
 	case ReviewPassword:
 		return "review password"
 	case Commit:

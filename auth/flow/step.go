@@ -178,7 +178,7 @@ func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error
 	case Ask:
 		r.challenge(e.Method)
 	case Depart:
-		r.ask(MakeChallenge(e))
+		r.ask(MakeChallenge{Method: e.Method, Connection: e.Connection})
 	case Return:
 		r.ask(CheckProof(e))
 	case NewPassword:
@@ -221,6 +221,9 @@ func (r *run) identify(e Identify) {
 // beside a wrong one must not be granted with another, on a form that shows an empty box or none.
 func (r *run) submit(e Submit) {
 	r.f.Choices.Trust = e.Trust && trustOffered(r.p.Rules, r.f, e.Method)
+	if asksToKeep(r.f) && e.Method == Passkey {
+		r.f.Choices.Keep = e.Keep
+	}
 	if e.Method.Guessable() {
 		r.ask(TakeAttempt{Method: e.Method})
 		return
@@ -228,12 +231,19 @@ func (r *run) submit(e Submit) {
 	r.ask(CheckProof{Method: e.Method})
 }
 
-// challenge makes a new challenge unless the last mail is too recent (a mailbox must not be flooded).
+// challenge makes a new challenge unless the last mail is too recent (a mailbox must not be flooded). A passkey is
+// asked for by name only once something was proven: the list of an account's credentials is not for strangers.
 func (r *run) challenge(m Method) {
 	if (m == MailCode || m == MailLink) && r.tooSoon(m) {
 		return
 	}
-	r.ask(MakeChallenge{Method: m})
+	c := MakeChallenge{Method: m}
+	if m == Passkey {
+		need := unmet(r.p, r.f, r.now)
+		c.Enrols, c.Verify = need == NewFactor, mustVerify(need, r.p, r.f, r.now)
+		c.Named = !c.Enrols && r.f.Proven()
+	}
+	r.ask(c)
 }
 
 func (r *run) tooSoon(m Method) bool {

@@ -43,7 +43,7 @@ func (a Action) Event(c Choices, connection string) Event {
 		e.Keep = c.Keep && a.takes("keep")
 		return e
 	case Submit:
-		e.Trust = c.Trust && a.takes("trust")
+		e.Trust, e.Keep = c.Trust && a.takes("trust"), c.Keep && a.takes("keep")
 		return e
 	case Depart:
 		e.Connection = cmp.Or(e.Connection, connection)
@@ -133,7 +133,7 @@ func (o offer) action(need Need, r Rules, f Flow) Action {
 	switch o.deed {
 	case identifies:
 		a.Name, a.Inputs = "identify", []Input{{"identifier", "text", true}}
-		if f.Goal == SignIn {
+		if asksToKeep(f) {
 			a.Inputs = append(a.Inputs, Input{"keep", "flag", false})
 		}
 	case submits:
@@ -164,6 +164,9 @@ func (o offer) action(need Need, r Rules, f Flow) Action {
 	return a
 }
 
+// asksToKeep reports whether the step that says who is there also says whether to keep them signed in.
+func asksToKeep(f Flow) bool { return f.Goal == SignIn && f.Subject.Account == "" }
+
 func submitInputs(m Method, need Need, r Rules, f Flow) []Input {
 	var inputs []Input
 	switch m {
@@ -177,6 +180,9 @@ func submitInputs(m Method, need Need, r Rules, f Flow) []Input {
 	}
 	if trustOffered(r, f, m) {
 		inputs = append(inputs, Input{"trust", "flag", false})
+	}
+	if asksToKeep(f) && m == Passkey {
+		inputs = append(inputs, Input{"keep", "flag", false})
 	}
 	if need == FreshPassword {
 		inputs = append(inputs, newPasswordInputs(f)...) // the present password and the new one are one form

@@ -74,7 +74,13 @@ func (c Config) mailing(config *auth.Config, store stores) error {
 	}
 	config.Letters, config.Tickets, config.Secrets = store, store, secrets
 	entry := flow.Entry{Methods: flow.MethodsOf(flow.Password), Recovery: true, SignUp: c.SignUp}
-	config.Entry = func(context.Context, string) (flow.Entry, error) { return entry, nil }
+	config.Entry = func(context.Context, string) (flow.Entry, error) {
+		e := entry
+		if config.Passkeys != nil { // once the host has had its say
+			e.Methods = e.Methods.With(flow.Passkey)
+		}
+		return e, nil
+	}
 	rules := flow.Rules{SecondFactor: flow.IfEnrolled, Verification: flow.VerifyPassword}
 	config.Rules = func(context.Context, auth.Account) (flow.Rules, error) { return rules, nil }
 	return nil

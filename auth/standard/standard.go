@@ -34,6 +34,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/authhttp"
@@ -41,6 +42,7 @@ import (
 	"github.com/cardea-auth/cardea/auth/store/sqlstore"
 	"github.com/cardea-auth/cardea/mfa"
 	"github.com/cardea-auth/cardea/mfa/totp"
+	"github.com/cardea-auth/cardea/mfa/webauthn"
 	"github.com/cardea-auth/cardea/password"
 	"github.com/cardea-auth/cardea/session"
 )
@@ -70,9 +72,11 @@ type Config struct {
 	// SignUp lets strangers open accounts, whose addresses are verified by mail. It requires Mail. If it is
 	// false, accounts are made by the host and by invitation.
 	SignUp bool
-	// Passwords and Sessions are the parts' own configurations.
+	// Passwords, Sessions and Passkeys are the parts' own configurations. In that of passkeys, Keys, Origin and
+	// Product are those of the site unless they are set; its RPID is worth a thought before the first one is made.
 	Passwords password.Config
 	Sessions  session.Config
+	Passkeys  webauthn.Config
 	// Service and HTTP, if set, may change the assembled configurations before they are used.
 	Service func(*auth.Config)
 	HTTP    func(*authhttp.Config)
@@ -199,13 +203,46 @@ func assemble(c Config, keys auth.Keys, store stores) (*Site, error) {
 	return &Site{Handler: handler, Service: service, Outbox: outbox}, nil
 }
 
-// factors lets people add second factors to their password. Nobody has to: that is for the rules to say.
+// factors lets people add second factors to their password, and sign in with a passkey alone. Nobody has to: that is
+// for the rules to say. Where Origin's host is an IP address there are no passkeys.
 func (c Config) factors(config *auth.Config, store stores) error {
 	issuer := strings.ReplaceAll(c.Product, ":", " ") // apps end the issuer at a colon
 	apps, appErr := totp.New(totp.Config{Keys: config.Keys, Issuer: issuer})
 	codes, codeErr := mfa.NewCodes(mfa.CodesConfig{Keys: config.Keys})
 	config.Factors, config.Apps, config.Codes = store, apps, codes
-	return errors.Join(appErr, codeErr)
+	if err := errors.Join(appErr, codeErr); err != nil || byAddress(c.Origin) {
+		return err
+	}
+	if c.Passkeys.Keys.IsZero() {
+		c.Passkeys.Keys = config.Keys
+	}
+	c.Passkeys.Origin = cmp.Or(c.Passkeys.Origin, c.Origin)
+	c.Passkeys.Product = cmp.Or(c.Passkeys.Product, shortened(c.Product))
+	passkeys, err := webauthn.New(c.Passkeys)
+	if err != nil {
+		return err
+	}
+	config.Passkeys = passkeys
+	return nil
+}
+
+// byAddress reports whether the origin's host is an IP address: browsers give no passkey to one.
+func byAddress(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	_, err = netip.ParseAddr(u.Hostname())
+	return err == nil
+}
+
+// shortened cuts a name to what an authenticator keeps of one: 64 bytes.
+func shortened(name string) string {
+	for len(name) > 64 {
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
+	return name
 }
 
 // features makes what a sign-in with a password takes.

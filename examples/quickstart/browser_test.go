@@ -29,6 +29,9 @@ type browser struct {
 	texts map[string]string // of the language that it asks for
 	shots string            // the folder for pictures; empty for none
 
+	language string
+	scripts  bool // the pages' script runs
+
 	mu       sync.Mutex
 	troubles []string // what the browser complained about
 }
@@ -38,7 +41,7 @@ func openBrowser(t *testing.T, s site, language string) *browser {
 	t.Helper()
 	root, err := chromium(t, language)
 	require.NoError(t, err)
-	b := &browser{t: t, ctx: root, site: s.url, mails: s.mails, texts: texts(t, language), shots: shotsFolder(t, language)}
+	b := &browser{t: t, ctx: root, site: s.url, mails: s.mails, texts: texts(t, language), shots: shotsFolder(t, language), language: language}
 	return b.another()
 }
 
@@ -97,7 +100,7 @@ func (b *browser) another() *browser { return b.open(chromedp.WithNewBrowserCont
 func (b *browser) open(options ...chromedp.ContextOption) *browser {
 	ctx, cancel := chromedp.NewContext(b.ctx, options...)
 	b.t.Cleanup(cancel)
-	other := &browser{t: b.t, ctx: ctx, site: b.site, mails: b.mails, texts: b.texts, shots: b.shots}
+	other := &browser{t: b.t, ctx: ctx, site: b.site, mails: b.mails, texts: b.texts, shots: b.shots, language: b.language}
 	other.prepare()
 	return other
 }
@@ -105,7 +108,7 @@ func (b *browser) open(options ...chromedp.ContextOption) *browser {
 func (b *browser) prepare() {
 	b.t.Helper()
 	require.NoError(b.t, chromedp.Listen(b.ctx, b.hear))
-	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.runScripts(false)
 	b.t.Cleanup(func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -113,6 +116,12 @@ func (b *browser) prepare() {
 			b.t.Errorf("the browser complained:\n%s", strings.Join(b.troubles, "\n"))
 		}
 	})
+}
+
+// runScripts says whether pages may run scripts, from the next one on.
+func (b *browser) runScripts(so bool) {
+	b.t.Helper()
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !so})
 }
 
 // hear keeps what the browser complains about: policy violations, failed loads, anything on the console.
@@ -247,8 +256,8 @@ func (b *browser) cookie(name string) *network.Cookie {
 	return nil
 }
 
-// look checks that nothing hangs out of the page on the narrowest phone (320 px, WCAG 2.2 criterion 1.4.10),
-// and takes pictures of it on a phone and on a desk, light and dark.
+// look checks that nothing hangs out of the page on the narrowest phone (320 px, WCAG 2.2 criterion 1.4.10), holds it
+// against axe-core, and takes pictures of it on a phone and on a desk, light and dark.
 func (b *browser) look(name string) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(320, 640))
@@ -257,6 +266,8 @@ func (b *browser) look(name string) {
 		return document.documentElement.scrollWidth > innerWidth ? ["page", ...wide.map(e => e.tagName + "." + e.className)] : []
 	})()`)
 	require.Empty(b.t, wide, "%s is wider than 320 px", name)
+	b.paint(map[string]string{"en": "light", "de": "dark"}[b.language]) // each colour in one language
+	require.Empty(b.t, b.violations(), "%s is not accessible", name)
 	for _, screen := range screens {
 		b.do(chromedp.EmulateViewport(screen.width, screen.height, screen.options...))
 		if b.shots != "" && b.count("iframe") > 0 {
@@ -282,10 +293,16 @@ var screens = []struct {
 
 func (b *browser) picture(name, scheme string) {
 	b.t.Helper()
+	b.paint(scheme)
+	file := filepath.Join(b.shots, name+"-"+scheme+".png")
+	require.NoError(b.t, os.WriteFile(file, get(b, chromedp.CaptureScreenshot()), 0o644))
+}
+
+// paint shows pages in the colour scheme, at once.
+func (b *browser) paint(scheme string) {
+	b.t.Helper()
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme},
 		{Name: "prefers-reduced-motion", Value: "reduce"}, // no picture of colours on their way
 	}})
-	file := filepath.Join(b.shots, name+"-"+scheme+".png")
-	require.NoError(b.t, os.WriteFile(file, get(b, chromedp.CaptureScreenshot()), 0o644))
 }

@@ -72,7 +72,7 @@ func TestAuthenticatorAppInABrowser(t *testing.T) {
 func (b *browser) pairApp() authenticator {
 	b.t.Helper()
 	b.visit("/auth/account")
-	b.press(`form[action="/auth/factors/add"] button`)
+	b.press(`form[action="/auth/factors/add"]:has(input[value="totp"]) button`)
 	require.Equal(b.t, b.texts["need.new-factor.enrol-totp.title"], b.text("h1"))
 	require.Equal(b.t, 1, b.count(".qr svg[role=img] title"))
 	b.look("pairing")
