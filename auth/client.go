@@ -60,6 +60,10 @@ type BeginRequest struct {
 	Client   Client
 	Action   string // the first step, to be taken at once; empty means "identify" with an Identifier, else none
 	Inputs   Inputs
+
+	// Operation is what a step-up confirms; Target.Operation is not looked at. Target.Assurance is then the level, zero
+	// for the highest that the account can reach, and only proofs made in the flow count.
+	Operation Operation
 }
 
 // ContinueRequest takes one step in a flow.
@@ -98,4 +102,8 @@ type Progress struct {
 	Passkey   []byte         // the options of a passkey ceremony as JSON, in the one answer that begins it
 	Repeated  bool           // the handle was one step old: this is a second look, nothing was done
 	ExpiresAt time.Time
+
+	// Confirmation lets the Operation be done once (Service.Confirmed), with the session of this answer. It comes with
+	// that session and never again; zero if nothing was confirmed.
+	Confirmation Secret
 }

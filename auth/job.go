@@ -416,6 +416,6 @@ func (j *job) progress(ctx context.Context) (Progress, error) {
 	}
 	return Progress{
 		FlowID: j.record.ID, Handle: handle, View: view, ReturnTo: j.flow.ReturnTo, Pairing: pairing, Codes: j.codes, Passkey: j.options,
-		Session: j.issued, Device: j.device, ExpiresAt: view.ExpiresAt,
+		Session: j.issued, Confirmation: j.confirmation(), Device: j.device, ExpiresAt: view.ExpiresAt,
 	}, nil
 }

@@ -23,6 +23,7 @@ func New(cfg Config) (*Service, error) {
 	return &Service{
 		cfg: cfg, log: cfg.Logger, now: cfg.Now, random: cfg.Random, returns: returns, throttle: cfg.Throttle,
 		handles: cfg.Keys.Derive("flow handle"), decoys: cfg.Keys.Derive("decoy"),
+		confirmations: cfg.Keys.Derive("confirmation"), operations: cfg.Keys.Derive("operation"),
 	}, nil
 }
 
@@ -63,7 +64,7 @@ func limitsWithDefaults(l flow.Limits) flow.Limits {
 	d := flow.DefaultLimits()
 	return flow.Limits{
 		Idle: cmp.Or(l.Idle, d.Idle), Total: cmp.Or(l.Total, d.Total), Challenge: cmp.Or(l.Challenge, d.Challenge),
-		Resend: cmp.Or(l.Resend, d.Resend), Fresh: cmp.Or(l.Fresh, d.Fresh),
+		Resend: cmp.Or(l.Resend, d.Resend), Fresh: cmp.Or(l.Fresh, d.Fresh), Confirmation: cmp.Or(l.Confirmation, d.Confirmation),
 		Failures: cmp.Or(l.Failures, d.Failures), Tries: cmp.Or(l.Tries, d.Tries),
 	}
 }

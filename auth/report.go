@@ -93,6 +93,7 @@ func (s *Service) flowSection() ReportSection {
 		{"ends in all", ReportDuration(l.Total), ""},
 		{"refused proofs", fmt.Sprint(l.Failures), ""},
 		{"freshness for changes of credentials", ReportDuration(l.Fresh), "ASVS 7.5.1"},
+		{"a confirmed operation may be done once within", ReportDuration(l.Confirmation), "ASVS 7.5.3"},
 		{"a mailed code, a ceremony or a stay at a provider ends after", ReportDuration(l.Challenge), ""},
 		{"tries of one mailed code", fmt.Sprint(l.Tries), "ASVS 6.6.3"},
 		{"between two mails", ReportDuration(l.Resend), ""},

@@ -21,6 +21,9 @@ type Service struct {
 	handles  DerivedKeys // purpose "flow handle"
 	decoys   DerivedKeys // purpose "decoy"
 	throttle Throttle
+
+	confirmations DerivedKeys // purpose "confirmation"
+	operations    DerivedKeys // purpose "operation"
 }
 
 // Preview returns what a flow of the goal would offer first, to a stranger. It creates nothing, so that a
@@ -67,6 +70,7 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 		return Progress{}, err
 	}
 	begin := flow.Begin{Goal: r.Goal, Target: r.Target, ReturnTo: s.returns.Clean(r.ReturnTo), Keep: r.Inputs.Keep}
+	begin.Target.Operation = r.Operation.facts()
 	if !r.Goal.ByStranger() {
 		acting, err := j.acting(ctx)
 		if err != nil {

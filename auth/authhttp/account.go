@@ -195,6 +195,9 @@ func (x *exchange) signedOut() error {
 	}
 	x.h.dropCookie(x.w, x.h.cookies.session)
 	x.h.dropCookie(x.w, x.h.cookies.flow)
+	if cookie(x.r, x.h.cookies.confirmation) != "" {
+		x.h.dropCookie(x.w, x.h.cookies.confirmation)
+	}
 	if !x.h.cfg.KeepSiteData {
 		x.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // stepNames are the fields that POST {prefix}/flow may have at all; checkFields looks which go together.
-var stepNames = slices.Concat([]string{"goal", "return_to", "level", "max_age", "enrol", "remove", "flow", "action", "client", "device_token"}, inputNames)
+var stepNames = slices.Concat([]string{"goal", "return_to", "level", "max_age", "operation", "enrol", "remove", "flow", "action", "client", "device_token"}, inputNames)
 
 // progressBody is where a flow stands: the View, and what its next step needs.
 type progressBody struct {
@@ -32,6 +32,7 @@ type progressBody struct {
 	// For native clients alone, in the one answer that issues them.
 	SessionToken string `json:"session_token,omitempty"`
 	DeviceToken  string `json:"device_token,omitempty"`
+	Confirmation string `json:"confirmation,omitempty"`
 }
 
 // sessionBody is a session without its token. A browser has that in a cookie that no script can read.
@@ -74,6 +75,7 @@ func (x *exchange) progressBody(p auth.Progress) progressBody {
 	}
 	if x.native && p.Session != nil {
 		b.SessionToken = p.Session.Token.Reveal()
+		b.Confirmation = p.Confirmation.Reveal()
 	}
 	return b
 }
@@ -148,6 +150,13 @@ func (x *exchange) begin(in fields) (auth.Progress, error) {
 		if _, err := x.browser(); err != nil {
 			return auth.Progress{}, err
 		}
+	}
+	if in.has("operation") {
+		s, err := x.session()
+		if err != nil {
+			return auth.Progress{}, err
+		}
+		return x.confirmOperation(s, in)
 	}
 	r.Client = x.client()
 	return x.h.svc.Begin(x.r.Context(), r)

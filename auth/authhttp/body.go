@@ -41,6 +41,7 @@ var fieldKinds = map[string]struct {
 	"level": {isText, 16}, "max_age": {isNumber, 16}, "enrol": {isText, 64}, "id": {isText, 256}, "others": {isFlag, 8},
 	"credential": {isObject, 16 << 10},
 	"name":       {isText, 512}, "all": {isFlag, 8}, "ticket": {isText, 64}, "remove": {isText, 256},
+	"operation": {isText, 2048}, // a token with a sentence in it, see auth.LongestOperation
 }
 
 // fields are the fields of a request, each there at most once.

@@ -54,16 +54,26 @@ func postConfirm(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	in, err := x.readForm(toSession, s.ID, "return_to", "level", "max_age")
+	in, err := x.readForm(toSession, s.ID, "return_to", "level", "max_age", "operation")
 	if err != nil {
 		return err
+	}
+	if x.bound = cookie(x.r, x.h.cookies.flow); x.bound == "" {
+		return deny(cookieRequired)
+	}
+	if in.has("operation") {
+		p, err := x.confirmOperation(s, in)
+		if d := denial(err); d != nil && d.Reason == flow.Expired && !x.json {
+			return x.demandOver(in.text("return_to"))
+		}
+		if err != nil {
+			return err
+		}
+		return x.proceed(p)
 	}
 	target, ok := parseTarget(in.text("level"), strconv.Itoa(in.number("max_age")))
 	if !ok {
 		return deny(malformed)
-	}
-	if x.bound = cookie(x.r, x.h.cookies.flow); x.bound == "" {
-		return deny(cookieRequired)
 	}
 	p, err := x.h.svc.Begin(x.r.Context(), auth.BeginRequest{
 		Goal: flow.StepUp, Target: target, ReturnTo: in.text("return_to"), Client: x.client(),

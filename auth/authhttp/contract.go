@@ -30,7 +30,7 @@ type shape struct{ must, may []string }
 var goalFields = map[flow.Goal]shape{
 	flow.SignIn:     {may: []string{"identifier", "keep", "return_to"}},
 	flow.SignUp:     {may: []string{"identifier", "return_to"}},
-	flow.StepUp:     {may: []string{"level", "max_age", "return_to"}},
+	flow.StepUp:     {may: []string{"level", "max_age", "operation", "return_to"}},
 	flow.Recovery:   {may: []string{"identifier", "return_to"}},
 	flow.Activation: {may: []string{"return_to"}},
 	flow.Linking:    {may: []string{"return_to"}},

@@ -122,6 +122,11 @@ func (d *document) tryBody(t *testing.T, path, pointer string) {
 	p := poster{t, path, open(t, ada(), nativeOn)}
 	least, whole := d.object(pointer, false), d.object(pointer, true)
 	p.accepts(least)
+	all := whole
+	if _, confirms := whole["operation"]; confirms {
+		d.tryConfirming(t, p, pointer, whole)
+		whole = changed(whole, "operation", nil)
+	}
 	if path == "/flow" {
 		require.Equal(t, "browser", whole["client"])
 		p.refuses(whole, "a browser's device token")
@@ -138,7 +143,7 @@ func (d *document) tryBody(t *testing.T, path, pointer string) {
 		}
 	}
 	for _, name := range append(authhttp.Fields(), "unheard-of") {
-		if _, there := whole[name]; !there {
+		if _, there := all[name]; !there {
 			kind, _ := authhttp.FieldKind(name)
 			value := map[string]any{"text": "x", "flag": true, "number": 60, "object": map[string]any{}, "": "x"}[kind]
 			p.refuses(changed(least, name, value), "with "+name)
@@ -203,7 +208,7 @@ func (f *fake) received(t *testing.T, body map[string]any) {
 		"keep": in.Keep, "trust": in.Trust, "end_others": in.EndOthers,
 		"client": map[bool]string{true: "native", false: "browser"}[client.Native], "device_token": client.Device.Reveal(),
 		"id": f.ended, "others": slices.Contains(f.calls, "end-others"),
-		"name": cmp.Or(f.named, in.Name), "remove": target.Remove, "all": slices.Contains(f.calls, "remove-devices"),
+		"name": cmp.Or(f.named, in.Name), "remove": target.Remove, "operation": f.read, "all": slices.Contains(f.calls, "remove-devices"),
 	}
 	for name, value := range body {
 		if _, object := value.(map[string]any); object {

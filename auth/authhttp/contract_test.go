@@ -79,6 +79,7 @@ func TestAnswersAreInTheDocument(t *testing.T) {
 	d.driveBadRequests(t)
 	d.driveFaults(t)
 	d.driveGuards(t)
+	d.driveConfirmations(t)
 	d.driveNative(t)
 	d.driveItself(t)
 	require.Empty(t, d.unmet(t), "this is in the document, and the handler never answered it")

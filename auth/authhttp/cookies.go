@@ -13,7 +13,7 @@ import (
 )
 
 // names are the names of the cookies.
-type names struct{ session, flow, device, notice, link string }
+type names struct{ session, flow, device, notice, link, confirmation string }
 
 const (
 	// deviceAge is how long a browser is known after its last sign-in.
@@ -34,7 +34,7 @@ func cookieNames(insecure bool) names {
 	if insecure {
 		prefix = ""
 	}
-	return names{prefix + "cardea-session", prefix + "cardea-flow", prefix + "cardea-device", prefix + "cardea-notice", prefix + "cardea-link"}
+	return names{prefix + "cardea-session", prefix + "cardea-flow", prefix + "cardea-device", prefix + "cardea-notice", prefix + "cardea-link", prefix + "cardea-confirmation"}
 }
 
 // cookie returns the value of the named cookie, without allocating. It is empty if there is none, or if

@@ -44,6 +44,7 @@ type fake struct {
 	down     error         // what Authenticate answers instead
 	fresh    bool
 	panics   any
+	confirming
 
 	onBegin    func(auth.BeginRequest) (auth.Progress, error)
 	onContinue func(auth.ContinueRequest) (auth.Progress, error)

@@ -27,7 +27,7 @@ import (
 //	/account          the person's second factors, sessions and trusted devices, and what happened lately
 //	/password         change the password
 //	/address          change the address
-//	/confirm          prove again who you are (level, max_age, return_to)
+//	/confirm          prove again who you are (level, max_age, return_to), or confirm an act of the host's (POST)
 //	/passkey          begins a passkey ceremony, for the script of these pages (POST)
 //	/factors/add      begins to add a second factor, and /factors/remove to remove one (POST)
 //	/sign-out         asks, then ends the session
@@ -60,13 +60,18 @@ import (
 // longer there, 422 for an address or a new password that cannot be used, 429 and 503 with Retry-After.
 // ERRORS.md, beside this file, says of each code what it means and what a client should do.
 //
+// RequireConfirmed has an act of the host's confirmed: the 401 with "step-up-required" then has an "operation", with
+// which the client begins a step-up, and "confirms", the sentence that the person reads. A browser's confirmation is in
+// a cookie of five minutes.
+//
 // Native clients, with Config.Native, begin a flow with "client":"native" beside the goal and repeat it with
 // every step. The handle alone then binds the flow, and nothing that is answered sets a cookie. The answer
 // that issues a session has its token in "session_token", and "device_token" proves at the next sign-in that
 // this client is known: it is sent along, under that name, with every request to /flow. Every other request
 // has "Authorization: Bearer" and the session token (RFC 6750 §2.1), to the JSON routes but GET /flow/{id} and
 // to the host's own; so do flows that need a session. A step-up or a new password answers with a new
-// session token, and the one before is dead. POST /sessions/end takes "device_token" too: the device that ends
+// session token, and the one before is dead. A "confirmation" goes into the header Cardea-Confirmation of the one
+// request that it is for. POST /sessions/end takes "device_token" too: the device that ends
 // all other sessions stays trusted, if it was.
 //
 // Which of the two a request is, is decided before anything is looked up. A native one has no cookie of ours,

@@ -114,7 +114,7 @@ func (h *Handler) pure(r *http.Request) error {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, _, _ := strings.Cut(pair, "=")
 			switch strings.Trim(name, " \t") {
-			case h.cookies.session, h.cookies.flow, h.cookies.device, h.cookies.notice:
+			case h.cookies.session, h.cookies.flow, h.cookies.device, h.cookies.notice, h.cookies.confirmation:
 				return mixed("native client with a cookie")
 			}
 		}

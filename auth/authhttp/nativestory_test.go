@@ -73,6 +73,7 @@ func newTown(t *testing.T) town {
 	mux.Handle("/auth/", h)
 	mux.Handle("/inbox", h.Require(inbox))
 	mux.Handle("/keys", h.RequireFresh(time.Minute, flow.AAL1, inbox))
+	mux.Handle("/projects/{name}", h.RequireConfirmed(0, projectDeletion, deleted))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return town{t, server.URL, clock, account.ID, manager}

@@ -39,6 +39,7 @@ func (x *exchange) present(p presentation) page {
 	if p.view.Candidate != "" && p.view.Need == flow.Address {
 		c.Lead = x.lang.text("candidate.lead", "address", p.view.Candidate)
 	}
+	x.showOperation(&c, p.view)
 	if p.view.Need != flow.Identification {
 		c.Address = p.view.Address
 	}

@@ -94,7 +94,8 @@ type problem struct {
 	code    string
 	text    string // key of the sentence, if not the reason's
 	refusal flow.Refusal
-	target  flow.Target // of a step-up that is required
+	target  flow.Target              // of a step-up that is required
+	demand  *auth.ConfirmationDemand // what that has to confirm; nil for nothing
 }
 
 // problemOf sorts an error into what may be told and what may not.
@@ -183,6 +184,10 @@ type errorBody struct {
 	Problem string     `json:"problem,omitempty"`
 	Level   string     `json:"level,omitempty"`   // of the step-up that is required
 	MaxAge  int        `json:"max_age,omitempty"` // seconds
+
+	// Of a step-up that has to confirm something: what it is, and the token that begins it.
+	Confirms  string `json:"confirms,omitempty"`
+	Operation string `json:"operation,omitempty"`
 }
 
 func (x *exchange) errorBody(p problem) errorBody {
@@ -193,6 +198,9 @@ func (x *exchange) errorBody(p problem) errorBody {
 	}
 	if p.target.Assurance != 0 {
 		body.Level, body.MaxAge = p.target.Assurance.String(), int(p.target.MaxAge/time.Second)
+	}
+	if p.demand != nil {
+		body.Confirms, body.Operation = p.demand.Operation.Text(), p.demand.Token
 	}
 	return body
 }

@@ -30,7 +30,7 @@ func (c *sessionContext) Value(key any) any {
 }
 
 // SessionFrom returns the session of the request whose context it is given; ok is false if nobody is
-// signed in, or if the handler stands behind none of Require, RequireFresh and Identify.
+// signed in, or if the handler stands behind none of Require, RequireFresh, RequireConfirmed and Identify.
 func SessionFrom(ctx context.Context) (session auth.Session, ok bool) {
 	s, ok := ctx.Value(sessionKey{}).(*auth.Session)
 	if !ok {
@@ -60,7 +60,8 @@ func (h *Handler) Require(next http.Handler) http.Handler {
 
 // RequireFresh lets only people through to next whose proofs of at most maxAge reach the level (ASVS
 // 7.5.3). Others are sent to prove it when they read a page, and get 401 with the code step-up-required,
-// the level and the age in any other case, native clients always: nothing that they posted is kept. It
+// the level and the age in any other case, native clients always: nothing that they posted is kept. Whatever is done
+// for as long as the proofs are fresh passes; an act that cannot be taken back belongs behind RequireConfirmed. It
 // panics if maxAge is less than a second or level is none, since nothing could meet the one and everything
 // would meet the other.
 func (h *Handler) RequireFresh(maxAge time.Duration, level flow.Assurance, next http.Handler) http.Handler {

@@ -15,6 +15,7 @@ type service interface {
 	devices
 	factors
 	activity
+	confirmations
 }
 
 // flows is the login machine.

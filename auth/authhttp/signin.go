@@ -140,5 +140,8 @@ func (x *exchange) keepProgress(p auth.Progress) error {
 	if p.Session == nil {
 		return nil
 	}
+	if err := x.keepConfirmation(p); err != nil {
+		return err
+	}
 	return x.h.setSession(x.w, p.Session.Session, p.Session.Token.Reveal(), x.now)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -58,6 +57,9 @@ type card struct {
 	Pairing  *pairingView
 	Recovery *codesView
 	Parts    []part // sections of a page that explains something
+
+	Operation string // what the person is about to confirm, in the host's words
+	Then      string // what comes after that
 }
 
 type part struct{ Heading, Text string }
@@ -213,7 +215,7 @@ func (h *Handler) tryTemplates() error {
 		lang: h.languages.list[0], h: h, Heading: "x", Trouble: true, Notice: "x", Refresh: "/", SignIn: true, Wide: true,
 		Card: &card{
 			Lead: "x", Alert: "x", Address: "x", NotYou: &f, Forms: []form{f}, Others: []form{f}, WayOut: &f,
-			Links: []link{{"/", "x", true}, {"/", "x", false}}, Parts: []part{{"x", "x"}},
+			Links: []link{{"/", "x", true}, {"/", "x", false}}, Parts: []part{{"x", "x"}}, Operation: operationSample, Then: "x",
 			Pairing: &pairingView{QR: "<svg></svg>", Key: "x", URI: "otpauth://x"}, Recovery: &codesView{Codes: []string{"x"}, File: "data:,x"},
 		},
 		Account: &accountView{Address: "x", Name: "x", Password: "/", Move: "/", SignOut: f, EndOthers: &f, Sessions: []sessionRow{
@@ -224,9 +226,23 @@ func (h *Handler) tryTemplates() error {
 	}
 	var problems []error
 	for _, name := range pageNames {
-		problems = append(problems, h.pages[name].ExecuteTemplate(io.Discard, "layout", sample))
+		problems = append(problems, h.tryTemplate(name, sample))
 	}
 	return errors.Join(problems...)
+}
+
+// operationSample is what a page that confirms something is tried with.
+const operationSample = "operation-sample"
+
+// tryTemplate executes one page. A page that asks for a proof must show what that confirms: a card that was replaced
+// by an older one would have people confirm what they do not see.
+func (h *Handler) tryTemplate(name string, sample page) error {
+	var out strings.Builder
+	err := h.pages[name].ExecuteTemplate(&out, "layout", sample)
+	if err == nil && (name == "flow" || name == "confirm") && !strings.Contains(out.String(), operationSample) {
+		return fmt.Errorf("%s does not show .Card.Operation, which people are about to confirm", name)
+	}
+	return err
 }
 
 func readTemplate(override fs.FS, name string) (string, error) {

@@ -121,9 +121,10 @@ const (
 	SessionGranted
 	GoalReached
 	FlowEnded
+	ConfirmationSpent
 )
 
-var auditNames = [...]string{"", "flow-begun", "proof-passed", "proof-failed", "attempt-refused", "challenge-sent", "risk-judged", "change-made", "change-refused", "session-granted", "goal-reached", "flow-ended"}
+var auditNames = [...]string{"", "flow-begun", "proof-passed", "proof-failed", "attempt-refused", "challenge-sent", "risk-judged", "change-made", "change-refused", "session-granted", "goal-reached", "flow-ended", "confirmation-spent"}
 
 // String returns the event's stable code.
 func (a AuditEvent) String() string { return nameOf(auditNames[:], uint8(a)) }

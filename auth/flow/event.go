@@ -71,6 +71,14 @@ type (
 	// Cancel gives the flow up.
 	Cancel struct{}
 
+	// Spend says that the operation is about to be done on the strength of this flow, which was granted for it.
+	// It brings what is true of the account of the session that does it.
+	Spend struct {
+		Operation string    // its hash
+		Assurance Assurance // the level that it takes; zero is the highest that the account can reach
+		Subject   Subject
+	}
+
 	// Resume comes first in each later request and brings what is true of the subject now.
 	Resume struct {
 		Subject Subject
@@ -159,6 +167,7 @@ func (Accept) event()           {}
 func (Restart) event()          {}
 func (Cancel) event()           {}
 func (Resume) event()           {}
+func (Spend) event()            {}
 func (SubjectFound) event()     {}
 func (AttemptTaken) event()     {}
 func (ProofChecked) event()     {}

@@ -27,7 +27,7 @@ var realMachine = machine{name: "real", step: Step, next: Next}
 const tick = time.Minute
 
 var tinyLimits = Limits{
-	Idle: 2 * tick, Total: 3 * tick, Challenge: tick, Resend: tick, Fresh: tick, Failures: 2, Tries: 1,
+	Idle: 2 * tick, Total: 3 * tick, Challenge: tick, Resend: tick, Fresh: tick, Confirmation: tick, Failures: 2, Tries: 1,
 }
 
 // epoch is when every exploration begins.
@@ -92,7 +92,7 @@ func name(s string) uint8 {
 func keyOf(s state) key {
 	f, p := s.f, &packer{}
 	p.put(uint8(f.Goal), uint8(f.Outcome))
-	if f.Outcome != Open {
+	if f.Outcome != Open && !(f.Outcome == Granted && f.Target.Operation != Operation{}) {
 		return p.k // nothing follows
 	}
 	sub, c, claim := f.Subject, f.Challenge, f.claim // epochs are left out: only a change matters, and Resume brings it
@@ -104,7 +104,7 @@ func keyOf(s state) key {
 	} else {
 		p.put(0, 0, 0, 0)
 	}
-	p.flag(f.Candidate.Identifier != "", f.Candidate.Proven)
+	p.flag(f.Candidate.Identifier != "", f.Candidate.Proven, f.Spent)
 	p.put(packAwait(f.await)...)
 	p.put(uint8(claim.Method), name(claim.Account), name(claim.Connection), uint8(claim.Upstream))
 	p.flag(claim.Verified)
@@ -204,7 +204,13 @@ func (x *explorer) visit(w world, s state) {
 		}
 		return
 	}
-	if s.f.Outcome != Open {
+	if w.begin.Target.Operation != (Operation{}) {
+		x.spend(w, s)
+	}
+	if x.problem == nil && s.f.Outcome == Granted && s.f.Target.Operation != (Operation{}) {
+		x.wait(w, s)
+	}
+	if x.problem != nil || s.f.Outcome != Open {
 		return
 	}
 	var tried []Event
@@ -219,6 +225,11 @@ func (x *explorer) visit(w world, s state) {
 	for _, e := range resumes(w, s.f) {
 		x.try(w, w.policy, s, e)
 	}
+	x.wait(w, s)
+}
+
+// wait lets time go by, until nothing can happen any more.
+func (x *explorer) wait(w world, s state) {
 	if s.now.Sub(epoch) < w.policy.Limits.Total+tick {
 		x.push(state{s.f, s.now.Add(tick)})
 	}

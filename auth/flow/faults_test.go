@@ -7,7 +7,7 @@ import (
 
 // faults are machines with one mistake each, of the kind that a later change might make.
 func faults() []machine {
-	return []machine{
+	return append(confirmationFaults(), []machine{
 		underPolicy("forgets the organisation's rule", SignIn, func(p *Policy, _ Flow) { p.Rules.Connection = "" }),
 		underPolicy("forgets the second factor", SignIn, func(p *Policy, _ Flow) { p.Rules.SecondFactor = Never }),
 		underPolicy("never verifies the device", SignIn, func(p *Policy, _ Flow) { p.Rules.Verification = VerifyNever }),
@@ -136,7 +136,7 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
-	}
+	}...)
 }
 
 func underPolicy(name string, goal Goal, bend func(*Policy, Flow)) machine {

@@ -13,6 +13,7 @@
 //   - no session for an account that is invited, disabled or locked, nor for a decoy;
 //   - every proof that counts is of the account that the session is for;
 //   - an organisation's sign-in rule holds on every path;
+//   - what was confirmed serves once, for that operation and for nothing else;
 //   - a trusted device spares what the rules say it spares, at sign-in alone, and proves nothing;
 //   - before a first proof, nothing that [Next] returns or Step asks for depends on the account;
 //   - every path ends, and refused proofs are bounded.
@@ -62,6 +63,7 @@
 //	working      SessionRefused    closed
 //	working      SubjectFound      proving providing working closed
 //	closed       Resume            closed
+//	closed       Spend             closed
 package flow
 
 import (
@@ -89,6 +91,7 @@ type Flow struct {
 	Changed    bool      `json:"changed,omitempty"` // the goal's change, or its acceptance, is done
 	Last       Refusal   `json:"last,omitzero"`     // why the last try was refused
 	Outcome    Outcome   `json:"outcome,omitempty"`
+	Spent      bool      `json:"spent,omitempty"` // the confirmation that it was granted as was used
 	Begun      time.Time `json:"begun"`
 	Touched    time.Time `json:"touched"`
 

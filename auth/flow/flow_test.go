@@ -351,7 +351,7 @@ func TestClockSetBackEndsTheFlow(t *testing.T) {
 
 func TestEventsAndEffectsAreClosed(t *testing.T) {
 	for _, e := range []Event{
-		Begin{}, Identify{}, Submit{}, Ask{}, Depart{}, Return{}, NewPassword{}, Enrol{}, Accept{}, Restart{}, Cancel{}, Resume{},
+		Begin{}, Identify{}, Submit{}, Ask{}, Depart{}, Return{}, NewPassword{}, Enrol{}, Accept{}, Restart{}, Cancel{}, Resume{}, Spend{},
 		SubjectFound{}, AttemptTaken{}, ProofChecked{}, RiskAssessed{}, ChallengeMade{}, PasswordReviewed{}, Committed{},
 		CommitRefused{}, SessionIssued{}, SessionRefused{},
 	} {

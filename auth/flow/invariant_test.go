@@ -228,7 +228,7 @@ func mayIssue(w world, s state, f Flow, issue IssueSession) error {
 	case SignIn:
 		return mayEnter(w, f)
 	case StepUp, Handoff:
-		return mayStepUp(w, s, f, w.begin.Target)
+		return errors.Join(mayConfirm(w, s, f), mayStepUp(w, s, f, w.target()))
 	case Linking, Enrolment:
 		if !f.Changed {
 			return errors.New("the goal is not reached")
@@ -317,7 +317,7 @@ func mayCommit(w world, s state, f Flow, c Commit) error {
 	case SignIn:
 		return mayChangeInSignIn(w, f, c)
 	case StepUp:
-		if c.Change != StoreFactor || level(young(f.Proofs, f.Target.MaxAge, s.now)) < 1 {
+		if c.Change != StoreFactor || level(young(f.Proofs, w.target().MaxAge, s.now)) < 1 {
 			return errors.New("a change in a step-up without a fresh proof")
 		}
 		return nil

@@ -230,6 +230,9 @@ func (f Flow) changesAddress() bool { return f.Goal == Enrolment && f.Target.Enr
 // effectiveTarget is what the goal asks for: a change of credentials demands a fresh proof at the highest
 // level the account can reach (ASVS 7.5.1), whatever the caller wanted.
 func effectiveTarget(p Policy, f Flow) Target {
+	if f.Target.Operation != (Operation{}) {
+		return confirming(f.Target, f.Subject)
+	}
 	if f.Goal == StepUp || f.Goal == Handoff {
 		return f.Target
 	}

@@ -216,6 +216,9 @@ type Target struct {
 	Remove string `json:"remove,omitempty"`
 	// Last says that no other second factor would remain, recovery codes aside.
 	Last bool `json:"last,omitempty"`
+	// Operation is what a StepUp confirms. With one, only proofs made in this flow count, whatever MaxAge says, and
+	// an Assurance of zero asks for the highest level that the account can reach.
+	Operation Operation `json:"operation,omitzero"`
 }
 
 // Choices are what the person ticked.

@@ -86,16 +86,18 @@ type Limits struct {
 	Challenge time.Duration // a mailed code, a passkey ceremony, a stay at a provider
 	Resend    time.Duration // between two mails
 	Fresh     time.Duration // the age of proofs that a change of credentials accepts
-	Failures  int           // refused proofs in one flow
-	Tries     int           // tries of one mailed code
+	// Confirmation is how long a confirmed operation may be done, after the last proof.
+	Confirmation time.Duration
+	Failures     int // refused proofs in one flow
+	Tries        int // tries of one mailed code
 }
 
 // DefaultLimits returns 10 minutes idle, 60 in all, 10 for a challenge, a resend after 60 seconds,
-// freshness of 5 minutes, 10 failures and 5 tries of a code (ASVS 6.6.3).
+// freshness of 5 minutes, as many to do what was confirmed, 10 failures and 5 tries of a code (ASVS 6.6.3).
 func DefaultLimits() Limits {
 	return Limits{
 		Idle: 10 * time.Minute, Total: time.Hour, Challenge: 10 * time.Minute,
-		Resend: time.Minute, Fresh: 5 * time.Minute, Failures: 10, Tries: 5,
+		Resend: time.Minute, Fresh: 5 * time.Minute, Confirmation: 5 * time.Minute, Failures: 10, Tries: 5,
 	}
 }
 
@@ -116,7 +118,7 @@ func (p Policy) Validate() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"Idle", l.Idle}, {"Total", l.Total}, {"Challenge", l.Challenge}, {"Resend", l.Resend}, {"Fresh", l.Fresh}} {
+	}{{"Idle", l.Idle}, {"Total", l.Total}, {"Challenge", l.Challenge}, {"Resend", l.Resend}, {"Fresh", l.Fresh}, {"Confirmation", l.Confirmation}} {
 		report(d.value <= 0, "Limits.%s is %s; it must be positive", d.name, d.value)
 	}
 	report(l.Failures < 1 || l.Failures > 100, "Limits.Failures is %d; it must be between 1 and 100", l.Failures)

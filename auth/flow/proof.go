@@ -91,8 +91,11 @@ func (x factors) assurance() Assurance {
 
 // Meets reports whether a session with these proofs satisfies t as of now: the level and every demanded
 // method, counting only proofs that are no older than t.MaxAge. Proofs of a session count as inherited,
-// so a zero MaxAge is never met by them.
+// so a zero MaxAge is never met by them, and neither is an Operation: to confirm one takes a flow of its own.
 func Meets(t Target, proofs []Proof, now time.Time) bool {
+	if t.Operation != (Operation{}) {
+		return false
+	}
 	fresh := freshProofs(t.MaxAge, proofs, now)
 	for m := range t.Methods.each {
 		if !proves(fresh, m) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ var update = flag.Bool("update", false, "write the scenario files anew; read the
 // happened, and an empty line. Lines that begin with # are comments.
 //
 // Commands: policy WORD=VALUE…, account WORD…, begin GOAL [target], ACTION [ok|wrong|of NAME|…], wait DURATION,
-// resume, changed.
+// resume, changed, spend [other] [level=LEVEL].
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenarios/*.txt")
 	require.NoError(t, err)
@@ -92,6 +93,8 @@ func (s *stage) do(words []string) string {
 		s.drive(Resume{Subject: s.subject, Trusted: s.trusted}, nil)
 	case "begin":
 		s.begin(args)
+	case "spend":
+		s.spend(args)
 	default:
 		s.act(verb, args)
 	}
@@ -184,6 +187,8 @@ func (s *stage) begin(args []string) {
 			e.Target.Remove = value
 		case "last":
 			e.Target.Last = true
+		case "operation":
+			e.Target.Operation = deletion
 		case "proven":
 			for _, m := range methodsNamed(s.t, value).List() {
 				verified := m == Passkey && slices.Contains(args, "verified")
@@ -345,6 +350,12 @@ func (s *stage) show() string {
 			names[a.Name] = true
 		}
 		line += ": " + v.Need.String() + " [" + strings.Join(slices.Sorted(maps.Keys(names)), " ") + "]"
+	}
+	if v.Operation != "" {
+		line += " of " + strconv.Quote(v.Operation)
+	}
+	if s.f.Spent {
+		line += ", spent"
 	}
 	if v.Refusal != nil {
 		line += " refused=" + v.Refusal.Reason.String()

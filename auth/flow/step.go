@@ -18,6 +18,8 @@ func Step(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error) {
 		return stepBegin(p, f, e, now)
 	case Resume:
 		return stepResume(p, f, e, now)
+	case Spend:
+		return stepSpend(p, f, e, now)
 	case Identify, Submit, Ask, Depart, Return, NewPassword, Enrol, Remove, Move, Accept, Restart, Cancel:
 		return stepPerson(p, f, e, now)
 	}
@@ -78,9 +80,13 @@ func stepBegin(p Policy, f Flow, e Begin, now time.Time) (Flow, []Effect, error)
 }
 
 // refuseBegin says why the flow cannot begin: a goal that strangers may not have, an account that is
-// closed, a session whose proofs are of somebody else, a level that does not exist.
+// closed, a session whose proofs are of somebody else, a level that does not exist, an operation that cannot be
+// shown.
 func refuseBegin(p Policy, e Begin) *DeniedError {
 	if e.Goal < SignIn || e.Goal > Reversal {
+		return Deny(NotOffered)
+	}
+	if !confirmable(e.Goal, e.Target.Operation) {
 		return Deny(NotOffered)
 	}
 	if e.Goal.ByStranger() {

@@ -17,6 +17,7 @@ type View struct {
 	Enrol     Method    `json:"enrol,omitzero"`      // what an enrolment adds or replaces
 	Removes   bool      `json:"removes,omitempty"`   // it removes a factor of that method instead
 	Candidate string    `json:"candidate,omitempty"` // the address to change to, while its code is out
+	Operation string    `json:"confirms,omitempty"`  // what a step-up confirms, in the host's words; to be shown
 	Actions   []Action  `json:"actions"`
 	Refusal   *Refusal  `json:"refusal,omitempty"`
 	Away      bool      `json:"away,omitempty"`     // the person is at a provider
@@ -82,7 +83,7 @@ func Next(p Policy, f Flow, now time.Time) View {
 	phase, need := stand(p, f, now)
 	v := View{
 		Goal: f.Goal, Phase: phase, Need: need, Outcome: f.Outcome.String(), Address: f.Typed, Candidate: f.Candidate.Typed,
-		Enrol: f.Target.Enrol, Removes: f.Target.Remove != "",
+		Enrol: f.Target.Enrol, Removes: f.Target.Remove != "", Operation: f.Target.Operation.Text,
 		Actions: []Action{}, ExpiresAt: Deadline(p.Limits, f),
 	}
 	last := f.Last
@@ -103,8 +104,12 @@ func Next(p Policy, f Flow, now time.Time) View {
 	return v
 }
 
-// Deadline returns when the flow expires if nothing more happens in it.
+// Deadline returns when the flow expires if nothing more happens in it. One that confirms an operation is kept for as
+// long as that can be used.
 func Deadline(l Limits, f Flow) time.Time {
+	if f.Outcome == Granted && f.Target.Operation != (Operation{}) {
+		return f.Touched.Add(l.Confirmation)
+	}
 	idle, total := f.Touched.Add(l.Idle), f.Begun.Add(l.Total)
 	if total.Before(idle) {
 		return total

@@ -204,7 +204,14 @@ func targetsOf(goal Goal) []Target {
 		return list
 	case Linking:
 		return []Target{{}}
+	case StepUp:
+		return append(agesOf(), confirmations()...)
 	}
+	return agesOf()
+}
+
+// agesOf are targets at every level, with and without an age.
+func agesOf() []Target {
 	return []Target{
 		{}, {Assurance: AAL1}, {Assurance: AAL2}, {Assurance: AAL1, MaxAge: tick}, {Assurance: AAL2, MaxAge: tick},
 		{Assurance: AAL1, MaxAge: tick, Methods: MethodsOf(Password)}, {Methods: MethodsOf(TOTP), MaxAge: tick},

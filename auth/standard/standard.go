@@ -8,7 +8,7 @@
 //
 // [Open] takes the few things that it cannot know and chooses the rest; every choice can be changed through
 // the fields that hold the parts' own configurations. The result is an http.Handler for everything below
-// /auth/, with Require and RequireFresh to guard the host's own handlers.
+// /auth/, with Require, RequireFresh and RequireConfirmed to guard the host's own handlers.
 //
 // With [Config.Mail] set, whoever signs in with a password from a device that is not trusted is asked for a code
 // from a mail, a forgotten password can be replaced, people can be invited, and owners are told of what was done

@@ -132,7 +132,7 @@ func (b *browser) hear(event any) {
 	case *log.EventEntryAdded:
 		// A refused form is a page with a status that says so, and the browser reports every such status;
 		// and it asks for an icon, which this site has none of.
-		expected := strings.HasPrefix(e.Entry.URL, b.site+"/auth/") || e.Entry.URL == b.site+"/favicon.ico"
+		expected := strings.HasPrefix(e.Entry.URL, b.site+"/auth/") || e.Entry.URL == b.site+"/favicon.ico" || e.Entry.URL == b.site+"/note/delete"
 		serious := e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning
 		if serious && (e.Entry.Source != log.EntrySourceNetwork || !expected) {
 			b.troubles = append(b.troubles, fmt.Sprintf("%s %s: %s (%s)", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))

@@ -32,6 +32,7 @@ func init() {
 			welcome(ctx, site)
 		}
 		mux.Handle("GET /{$}", site.Require(frontPage(site)))
+		addNote(site, mux)
 		if !server.set() {
 			mux.HandleFunc("GET /outbox", outboxPage)
 		}

@@ -38,7 +38,8 @@ func frontPage(site *standard.Site) http.HandlerFunc {
 		show(w, "front", struct {
 			auth.Account
 			Outbox bool
-		}{account, !server.set()})
+			Note   bool
+		}{account, !server.set(), hasNote(session.Account)})
 	}
 }
 
@@ -95,6 +96,10 @@ func fromThisMachine(r *http.Request) bool {
 const pagePolicy = "default-src 'none'; style-src 'self' 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 
 func show(w http.ResponseWriter, name string, data any) {
+	policy, referrer := pagePolicy, "no-referrer"
+	if name == "front" { // it has a button and no mails, and what refuses the button leads back to it
+		policy, referrer = strings.Replace(policy, "form-action 'none'", "form-action 'self'", 1), "same-origin"
+	}
 	var page bytes.Buffer
 	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
 		log.Print(err)
@@ -102,8 +107,8 @@ func show(w http.ResponseWriter, name string, data any) {
 		return
 	}
 	for name, value := range map[string]string{
-		"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": pagePolicy, "Cache-Control": "no-store",
-		"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin",
+		"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy, "Cache-Control": "no-store",
+		"Referrer-Policy": referrer, "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin",
 	} {
 		w.Header().Set(name, value)
 	}
