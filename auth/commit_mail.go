@@ -21,7 +21,7 @@ import (
 func (j *job) completion(e flow.Commit, hash string, letters []Letter) Completion {
 	return Completion{
 		Ticket: j.shown(), Account: j.flow.Subject.Account, From: j.standing(), Hash: hash, EndSessions: e.EndOthers,
-		Letters: letters, Now: j.now,
+		ForgetFactors: e.ForgetFactors, Letters: letters, Now: j.now,
 	}
 }
 
@@ -69,6 +69,13 @@ func (j *job) completeRecovery(ctx context.Context, e flow.Commit) (flow.Event, 
 	}
 	if err := j.irrevocably(ctx); err != nil {
 		return nil, err
+	}
+	if e.ForgetFactors {
+		gone, err := j.tell(ctx, flow.FactorRemoved, 0)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, gone...)
 	}
 	ends := e.EndOthers || j.flow.Subject.Status == flow.Locked
 	return j.openFrom(ctx, ends, func() (flow.Epochs, error) {
@@ -217,7 +224,7 @@ func (j *job) changeAddress(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: change identifier: %w", err)
 	}
-	j.account, j.told = nil, flow.AddressChanged
+	j.account, j.told = nil, append(j.told, flow.AddressChanged)
 	return flow.Committed{Epochs: epochs}, nil
 }
 
@@ -270,7 +277,7 @@ func (j *job) undoAddress(ctx context.Context, e flow.Commit) (flow.Event, error
 			return j.completed(ctx, flow.Epochs{}, err)
 		}
 	}
-	j.account, j.told = nil, flow.AddressUndone
+	j.account, j.told = nil, append(j.told, flow.AddressUndone)
 	return j.completeUndo(ctx, use, ticket)
 }
 

@@ -86,11 +86,16 @@ type Config struct {
 	Risk func(ctx context.Context, r RiskRequest) (flow.Verdict, error)
 
 	// RecoveryApprover decides whether a person who read the account's mail, and has nothing else, may go on:
-	// in the place of a second factor that is lost, or to reopen a locked account that has no password. It is
-	// asked whenever the person asks, and answers whether somebody has approved by now, after whatever the host
-	// finds right: a delay, a call, a look at a passport. An approval serves once, so the host forgets it when
-	// it gave it. An error is a fault and denies. Nil approves nothing, and offers nobody to ask.
+	// in the place of second factors that are lost, which are removed when the new password is set, or to reopen a
+	// locked account that has no password. It is asked whenever the person asks, once RecoveryDelay is over, and
+	// answers whether somebody has approved by now, after whatever the host finds right: a call, a look at a
+	// passport (ASVS 6.4.4: as much as when the account was opened). An approval serves once, so the host forgets it
+	// when it gave it. An error is a fault and denies. Nil approves nothing, and offers nobody to ask.
 	RecoveryApprover func(ctx context.Context, r RecoveryRequest) (approved bool, err error)
+	// RecoveryDelay is how long an owner has to object before RecoveryApprover is asked: they are told when somebody
+	// asks for an approval, and end it by signing in with two factors, or by any change of the account. Zero means a
+	// day; from a minute to 30 days.
+	RecoveryDelay time.Duration
 
 	// ReturnTo lists what return addresses may be, besides paths of the own site: absolute https URLs, each
 	// standing for itself and everything below its path.
@@ -131,8 +136,9 @@ type RiskRequest struct {
 // RecoveryRequest is what the host's RecoveryApprover sees.
 type RecoveryRequest struct {
 	Account Account
-	FlowID  string // the flow that asks; an approval is for it alone
-	Locked  bool   // the account is to be reopened; else a second factor is lost
+	FlowID  string    // the flow that asks; an approval is for it alone
+	Locked  bool      // the account is to be reopened; else a second factor is lost
+	Since   time.Time // when the owner was told
 	Client  Client
 	Proofs  []flow.Proof
 }

@@ -273,6 +273,7 @@ func (j *job) issueSession(ctx context.Context, e flow.IssueSession) (flow.Event
 	}
 	j.issued = &issued
 	j.endFormer(ctx)
+	j.objects(ctx, e)
 	if j.remember(ctx, e.Account) {
 		j.trust(ctx, e)
 	}

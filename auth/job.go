@@ -41,10 +41,10 @@ type job struct {
 	detail   string // why a passkey was refused, for the records
 	suspect  string // and whose it was
 
-	codes  []Secret    // recovery codes that were just made
-	ticket *Ticket     // to be kept with them
-	asked  bool        // the person waits for one of them
-	told   flow.Notice // the one whose letter was queued with the change itself
+	codes  []Secret      // recovery codes that were just made
+	ticket *Ticket       // to be kept with them
+	asked  bool          // the person waits for one of them
+	told   []flow.Notice // those whose letters were queued with the change itself
 }
 
 // stored is what a FlowRecord's Data holds.

@@ -62,6 +62,7 @@ const (
 	LinkNotice           LetterKind = "identity-linked"
 	LockNotice           LetterKind = "locked-out"
 	ReopenedNotice       LetterKind = "reopened"
+	RecoveryAskedNotice  LetterKind = "recovery-asked" // somebody says to have lost the factors, and waits for an approval
 )
 
 // SecretRef names a mailed secret without telling it: the link of a ticket, or the code of a flow.

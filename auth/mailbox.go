@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth/flow"
@@ -327,25 +326,4 @@ func (j *job) openTicket(ctx context.Context) (Ticket, error) {
 		return Ticket{}, ErrNotFound
 	}
 	return ticket, nil
-}
-
-// checkApproval asks the host whether somebody let the person go on.
-func (j *job) checkApproval(ctx context.Context) (flow.Event, error) {
-	account, err := j.who(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if wait, err := j.takeOf(ctx, "approval|"+account.ID); err != nil || wait.Reason != 0 {
-		return flow.ProofChecked{Failure: wait}, err
-	}
-	approved, err := j.s.cfg.RecoveryApprover(ctx, RecoveryRequest{
-		Account: account, FlowID: j.record.ID, Locked: j.flow.Subject.Status == flow.Locked, Client: j.client, Proofs: slices.Clone(j.flow.Proofs),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("auth: ask approver: %w", err)
-	}
-	if !approved {
-		return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.NotApproved}}, nil
-	}
-	return flow.ProofChecked{Proof: flow.Proof{Method: flow.Approval, Account: account.ID}}, nil
 }

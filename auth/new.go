@@ -30,6 +30,7 @@ func New(cfg Config) (*Service, error) {
 func (c Config) withDefaults() Config {
 	c.Profile = cmp.Or(c.Profile, ProfileL1)
 	c.DefaultReturnTo = cmp.Or(c.DefaultReturnTo, "/")
+	c.RecoveryDelay = cmp.Or(c.RecoveryDelay, 24*time.Hour)
 	c.Throttle = c.Throttle.withDefaults()
 	c.Limits = limitsWithDefaults(c.Limits)
 	c.KeepActivity = cmp.Or(c.KeepActivity, keptActivity)
@@ -100,6 +101,8 @@ func (c Config) problems() []error {
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
 		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
 	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")
+	report(c.RecoveryDelay < time.Minute || c.RecoveryDelay > 30*24*time.Hour,
+		"RecoveryDelay is %s; it must be between a minute and 30 days", c.RecoveryDelay)
 	if !isNil(c.Secrets) && !c.Keys.IsZero() {
 		trial := SecretRef{Purpose: ForSignIn, Flow: "trial", Account: "trial"}
 		_, same := c.Secrets.Reveal(trial, c.Keys.Derive("flow handle").Current())

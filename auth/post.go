@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth/flow"
@@ -37,7 +38,7 @@ var notices = map[flow.Notice]LetterKind{
 func (j *job) notify(ctx context.Context, e flow.Notify) {
 	j.audit(ctx, auditNotice(e.What), e.Method, 0)
 	kind, ok := notices[e.What]
-	if !ok || !j.s.mails() || e.What == j.told || e.What == flow.NewDevice && !j.news(ctx) {
+	if !ok || !j.s.mails() || slices.Contains(j.told, e.What) || e.What == flow.NewDevice && !j.news(ctx) {
 		return
 	}
 	l, err := j.notice(ctx, kind, e.Method)
@@ -73,7 +74,7 @@ func (j *job) tell(ctx context.Context, what flow.Notice, m flow.Method) ([]Lett
 	if err != nil {
 		return nil, err
 	}
-	j.told = what
+	j.told = append(j.told, what)
 	return []Letter{l}, nil
 }
 
@@ -122,7 +123,7 @@ func networkBits(a netip.Addr) int {
 func (j *job) post(ctx context.Context) error {
 	letters, ticket := j.letters, j.ticket
 	j.letters, j.ticket = nil, nil
-	if len(letters) == 0 && j.told == 0 {
+	if len(letters) == 0 && len(j.told) == 0 {
 		return nil
 	}
 	if j.s.cfg.Posted != nil {

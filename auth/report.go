@@ -129,13 +129,13 @@ func (s *Service) verificationSection() ReportSection {
 		recovery = "by a mailed link; a second factor is asked for first; never ends in a session"
 	}
 	if s.cfg.RecoveryApprover != nil {
-		approver = "the host's function, after a mailed link"
+		approver = "the host's function, after a mailed link and " + ReportDuration(s.cfg.RecoveryDelay) + " in which the owner can object"
 	}
 	return ReportSection{"Sign-in", []ReportRow{
 		verification,
 		{"risk", risk, ""},
 		{"recovery and activation", recovery, "ASVS 6.4.3"},
-		{"who can let a person recover without the second factor", approver, ""},
+		{"who can let a person recover without the second factor", approver, "ASVS 6.4.4"},
 	}}
 }
 

@@ -10,12 +10,14 @@ import (
 // Purpose says what a mailed secret is good for, and for nothing else.
 type Purpose string
 
-// The purposes. The first three are of links, which have a ticket in the store; the others are of codes, which
+// The purposes. The first three are of links, which have a ticket in the store; the last ones are of codes, which
 // have nothing there but the flow that they are typed into.
 const (
 	ForReset      Purpose = "reset"
 	ForInvitation Purpose = "invitation"
 	ForUndo       Purpose = "undo" // of a change of address
+	// ForApproval is of no link: the ticket says since when a recovery waits for its owner's objection.
+	ForApproval Purpose = "approval"
 
 	ForSignIn  Purpose = "sign-in" // login verification
 	ForSignUp  Purpose = "sign-up" // the address of a new account
@@ -58,7 +60,8 @@ type TicketStore interface {
 	// CompleteRecovery consumes a ticket ForReset and sets the password, be it the account's first: it sets the
 	// hash, clears the compromised mark and ResetDue, makes a locked account active, forgets all the account's tickets but
 	// those ForUndo, and raises the security epoch by one, and the session epoch too if c.EndSessions is set or
-	// the account was locked. It returns ErrNotFound for an unknown account, which a decoy is too, and ErrStale
+	// the account was locked; with c.ForgetFactors all the account's second factors go in the same act. It returns
+	// ErrNotFound for an unknown account, which a decoy is too, and ErrStale
 	// unless the account, active or locked, stands exactly as in c.From and has the ticket, of that security
 	// epoch, which expires after c.Now. Of two callers with one ticket, one wins. An empty hash is another
 	// error: a recovery leaves no account without a password.
@@ -95,6 +98,8 @@ type Completion struct {
 	From        Standing // as the flow saw the account
 	Hash        string   // the new password's; CompleteUndo sets none
 	EndSessions bool     // CompleteUndo always does
+	// ForgetFactors is for CompleteRecovery alone.
+	ForgetFactors bool
 	Letters     []Letter
 	Now         time.Time
 }

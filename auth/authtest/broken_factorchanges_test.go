@@ -130,6 +130,12 @@ var brokenFactorStates = map[string]func() Factors{
 			return append(orphans[account], list...), err
 		}
 	}),
+	"a recovery forgets lost factors": brokenFactor(func(s *factorStore) {
+		s.recover = func(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+			c.ForgetFactors = false
+			return s.Store.CompleteRecovery(ctx, c)
+		}
+	}),
 	"factors outlive other changes": brokenFactor(func(s *factorStore) {
 		s.recover = func(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
 			e, err := s.Store.CompleteRecovery(ctx, c)

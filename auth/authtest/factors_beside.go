@@ -114,6 +114,30 @@ var besideFactorRules = []rule[Factors]{
 		}),
 	},
 	{
+		"a recovery forgets lost factors",
+		"with ForgetFactors CompleteRecovery removes all the account's second factors in the same act and no others, and a refused one removes none",
+		onKeyring(func(k keyring) {
+			k.opens(flow.Active, firstHash)
+			all := append(set("c"), verifies(factor("f1", flow.Passkey)), factor("f2", flow.TOTP), factor("f4", flow.HostFactor))
+			k.holds(append(all, held("a2", factor("f3", flow.Passkey)))...)
+			reset := ticket("r1", auth.ForReset)
+			reset.Security = 2
+			k.adds(reset)
+			c := completion("r1")
+			c.From, c.ForgetFactors = standing(flow.Active, 2, 1), true
+			c.Ticket = "unknown"
+			lost(k.p, "CompleteRecovery without a ticket", auth.ErrStale)(k.s.CompleteRecovery(k.ctx, c))
+			k.lists("a1", all...)
+			c.Ticket = "r1"
+			_, err := k.s.CompleteRecovery(k.ctx, c)
+			k.p.ok("CompleteRecovery", err)
+			k.lists("a1")
+			k.enrolled("a1", false, flow.Password)
+			k.noPasskey("handle of f1")
+			k.lists("a2", held("a2", factor("f3", flow.Passkey)))
+		}),
+	},
+	{
 		"a done context changes no factor",
 		"with a context that is done every method returns an error and leaves factors, account, tickets and letters as they were",
 		onKeyring(func(k keyring) {

@@ -45,6 +45,8 @@ type (
 		Change    Change
 		Method    Method // of StoreFactor
 		EndOthers bool   // end all sessions but the acting one
+		// ForgetFactors also removes all second factors: they are lost, and somebody has vouched for who is there.
+		ForgetFactors bool
 	}
 
 	// IssueSession makes the session. It is produced in one place only, when nothing is unmet. Answered by

@@ -122,6 +122,14 @@ func faults() []machine {
 		}),
 		underPolicy("lets the last factor go that the rules demand", Enrolment, func(p *Policy, _ Flow) { p.Rules.SecondFactor = Never }),
 		underPolicy("reopens without an approver", Recovery, func(p *Policy, _ Flow) { p.Rules.Approver = true }),
+		afterStep("removes factors on the mail alone", Recovery, func(_ Flow, _ Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if commit, ok := f.await.(Commit); ok && !has(f.Proofs, Approval) {
+				commit.ForgetFactors = true
+				f.await = commit
+				return f, []Effect{commit}
+			}
+			return f, effects
+		}),
 		onStep("gives passwords to accounts that have none", Recovery, func(f *Flow, e Event) Event {
 			if found, ok := e.(SubjectFound); ok {
 				found.Subject.Enrolled = found.Subject.Enrolled.With(Password)

@@ -343,6 +343,9 @@ func mayCommit(w world, s state, f Flow, c Commit) error {
 		case f.Goal == Recovery && subject.Status != Active && subject.Status != Locked,
 			f.Goal == Activation && subject.Status != Invited:
 			return errors.New("the account's standing forbids it")
+		case c.ForgetFactors != (f.Goal == Recovery && has(f.Proofs, Approval) && subject.Enrolled&MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor) != 0 &&
+			!has(f.Proofs, TOTP, RecoveryCode, Passkey, HostFactor)):
+			return errors.New("factors go that nobody vouched to be lost, or stay that are")
 		}
 		return nil
 	case Linking, Enrolment:

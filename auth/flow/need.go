@@ -142,6 +142,12 @@ func unmetByMail(r Rules, f Flow) Need {
 	return PasswordChange
 }
 
+// lost reports whether an approver's word stands in for the second factor of a recovery: the factors that nobody could
+// show would only keep the person out at the next sign-in.
+func lost(f Flow) bool {
+	return f.Subject.Enrolled.And(secondFactors) != 0 && proves(f.Proofs, Approval) && !provesAny(f.Proofs, secondFactors)
+}
+
 // Resettable reports whether a new password would let the account's owner in. It would not where the
 // organisation demands its own sign-in, and an account that is signed in to otherwise must not get a password
 // by mail that it never had: the mailbox would become a way in beside the ones that its owner chose.

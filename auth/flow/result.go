@@ -297,6 +297,11 @@ func (r *run) changed(asked Commit, verified bool) {
 		if asked.Change == ReplacePassword || asked.Change == CompleteRecovery {
 			r.tell(Notify{What: PasswordChanged, Method: Password})
 		}
+		if asked.ForgetFactors {
+			r.f.Subject.Enrolled &^= secondFactors
+			r.f.Subject.VerifyingPasskey = false
+			r.tell(Notify{What: FactorRemoved})
+		}
 		r.f.Changed = r.f.Goal != SignIn
 	}
 	r.advance()

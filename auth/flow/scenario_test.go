@@ -324,6 +324,9 @@ func describe(e Effect) string {
 	case ReviewPassword:
 		return "review password"
 	case Commit:
+		if e.ForgetFactors {
+			return "commit " + e.Change.String() + " without the factors"
+		}
 		return "commit " + e.Change.String()
 	case IssueSession:
 		return fmt.Sprintf("issue session for %s at %s", e.Account, e.Assurance)

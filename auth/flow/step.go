@@ -351,9 +351,9 @@ func (r *run) commit() Commit {
 	case SignUp:
 		c.Change = CreateAccount
 	case Recovery:
-		c.Change = CompleteRecovery
+		c.Change, c.ForgetFactors = CompleteRecovery, lost(r.f)
 		if !Resettable(r.p.Rules, r.f.Subject) {
-			c.Change = ReopenAccount
+			c.Change, c.ForgetFactors = ReopenAccount, false
 		}
 	case Activation:
 		c.Change = CompleteActivation

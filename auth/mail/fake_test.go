@@ -39,6 +39,7 @@ var everyKind = []auth.LetterKind{
 	auth.HasAccountLetter, auth.SignInLetter, auth.NewAddressLetter, auth.TakenLetter, auth.AddressChangedNotice,
 	auth.AddressUndoneNotice, auth.PasswordNotice, auth.NewDeviceNotice, auth.TrustNotice, auth.FactorNotice,
 	auth.FactorGoneNotice, auth.RecoveryCodeNotice, auth.LinkNotice, auth.LockNotice, auth.ReopenedNotice,
+	auth.RecoveryAskedNotice,
 }
 
 // letterOf returns a letter of the kind, as the library queues it, and its secret.

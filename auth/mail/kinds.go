@@ -58,6 +58,7 @@ var kinds = map[auth.LetterKind]kind{
 	auth.LinkNotice:           {button: accountPage, act: recoveryPage},
 	auth.LockNotice:           {button: recoveryPage},
 	auth.ReopenedNotice:       {button: signInPage},
+	auth.RecoveryAskedNotice:  {button: signInPage},
 }
 
 // fields are the texts that a kind of letter must have.

@@ -127,6 +127,9 @@ func (s *Store) CompleteRecovery(ctx context.Context, c auth.Completion) (flow.E
 		k.hash, k.compromised, k.resetDue = c.Hash, false, false
 		k.standing = auth.Standing{Status: flow.Active, Epochs: raised(c.From.Epochs, c.EndSessions || locked)}
 		s.people.tickets.drop(c.Account, mortal)
+		if c.ForgetFactors {
+			s.people.factors.set(c.Account, nil)
+		}
 		return nil
 	})
 }

@@ -82,7 +82,11 @@ func (s *Store) CompleteRecovery(ctx context.Context, c auth.Completion) (flow.E
 		if !locked && c.From.Status != flow.Active {
 			return t.staleOrMissing(ctx, c.Account)
 		}
-		return t.completeWithPassword(ctx, c, auth.ForReset, to)
+		if err := t.completeWithPassword(ctx, c, auth.ForReset, to); err != nil || !c.ForgetFactors {
+			return err
+		}
+		_, err := t.exec(ctx, `DELETE FROM cardea_factors WHERE account = ?`, c.Account)
+		return err
 	})
 	return changed("complete recovery", to.Epochs, err)
 }
