@@ -100,8 +100,8 @@ type Completion struct {
 	EndSessions bool     // CompleteUndo always does
 	// ForgetFactors is for CompleteRecovery alone.
 	ForgetFactors bool
-	Letters     []Letter
-	Now         time.Time
+	Letters       []Letter
+	Now           time.Time
 }
 
 // MailSecrets makes and checks the secrets that are mailed; package reset has the implementation. Nothing
