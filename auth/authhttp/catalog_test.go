@@ -52,7 +52,7 @@ func families(t testing.TB) map[string][]string {
 		"mail-help.": {
 			"why.title", "why.text", "unasked.title", "unasked.text", "codes.title", "codes.text", "real.title", "real.text",
 		},
-		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "method.": {"password", "mail-code", "totp", "recovery-code", "passkey", "host-factor", "social", "sso", "trusted-device"},
+		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "code-used.": {"title", "text"}, "method.": {"password", "mail-code", "totp", "recovery-code", "passkey", "host-factor", "social", "sso", "trusted-device"},
 		"passkey.": {"cancelled", "registered", "failed"},
 		"account.": {"add-passkey", "add-totp", "add-host-factor", "add-recovery-code", "replace-recovery-code"},
 		"goals":    goals,

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,6 +173,31 @@ func (x *exchange) codesPage(p auth.Progress) error {
 	v.File = template.URL("data:text/plain;charset=utf-8;base64," + base64.StdEncoding.EncodeToString([]byte(text))) //nolint:gosec // base64
 	out := x.message("codes", link{x.path("/account"), x.lang.text("link.codes-kept"), true})
 	out.Card.Recovery = v
+	return x.render(http.StatusOK, "message", out)
+}
+
+func provedBy(s auth.Session, m flow.Method) bool {
+	return slices.ContainsFunc(s.Proofs, func(p flow.Proof) bool { return p.Method == m })
+}
+
+// codeUsedPage comes after a sign-in with a recovery code: whoever needed one lacks the factor that it stood in for,
+// and has one code less for the next time.
+func (x *exchange) codeUsedPage(p auth.Progress) error {
+	list, err := x.h.svc.Factors(x.r.Context(), p.Session.Session)
+	if err != nil {
+		return err
+	}
+	left := 0
+	for _, f := range list {
+		left += f.Left
+	}
+	target := p.ReturnTo
+	if !localPath(target) && !webURL(target) && !loopbackURL(target) {
+		target = x.h.cfg.Home
+	}
+	out := x.message("code-used",
+		link{x.path("/account"), x.lang.text("link.code-used"), true}, link{target, x.lang.text("link.continue"), false})
+	out.Card.Lead = x.lang.plural("code-used.left", left) + " " + out.Card.Lead
 	return x.render(http.StatusOK, "message", out)
 }
 

@@ -120,6 +120,9 @@ func (x *exchange) proceed(p auth.Progress) error {
 			return err
 		}
 	}
+	if p.View.Goal == flow.SignIn && provedBy(p.Session.Session, flow.RecoveryCode) {
+		return x.codeUsedPage(p)
+	}
 	if localPath(p.ReturnTo) {
 		return x.redirect(p.ReturnTo)
 	}
