@@ -95,6 +95,10 @@ var ownersHearOf = map[string]struct {
 // old one, and whoever asks an approver in vain asks again.
 var tellingProofs = flow.MethodsOf(flow.Password, flow.MailCode, flow.TOTP, flow.RecoveryCode, flow.Passkey, flow.HostFactor, flow.Social, flow.SSO)
 
+// namesItself are the proofs that say whose they are. A stranger's is no matter of whose address was typed: it costs no
+// attempt, so anybody could fill anybody's list with it.
+var namesItself = flow.MethodsOf(flow.Passkey, flow.Social, flow.SSO)
+
 // tell returns the entry of an event, still without its times; ok is false for one of which owners are not told.
 func (o occasion) tell(e AuditEvent) (a Activity, ok bool) {
 	if t, listed := ownersHearOf[e.What]; listed {
@@ -127,6 +131,9 @@ func (o occasion) tell(e AuditEvent) (a Activity, ok bool) {
 		a.What = ActivityPasswordReset
 	}
 	a.Account, a.Network, a.UserAgent = o.subject, o.network, o.agent
+	if o.stranger && e.What == flow.ProofFailed.String() && namesItself.Has(m) {
+		a.Account = e.Account
+	}
 	if merges {
 		a.Merge = a.alike()
 	}

@@ -337,8 +337,8 @@ func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reas
 	}
 	if r == flow.PasskeyRefused {
 		e.Detail = j.detail
-		if e.Account == "" {
-			e.Account = j.suspect
+		if !j.flow.Proven() {
+			e.Account = j.suspect // whose address was typed has nothing to do with it
 		}
 	}
 	if j.client.Address.IsValid() {

@@ -81,7 +81,16 @@ func wrongCode() flow.Event {
 	return flow.ProofChecked{Failure: flow.Refusal{Reason: flow.WrongCode}}
 }
 
+// once claims the flow before something that works once is used up, as if it had been refused: of a double click, the
+// second one must neither lose against the first nor say so first. If the request is cut short, the person tries again.
+func (j *job) once(ctx context.Context, r flow.Reason) error {
+	return j.claim(ctx, flow.ProofChecked{Failure: flow.Refusal{Reason: r}})
+}
+
 func (j *job) used(ctx context.Context, f StoredFactor, counter int64, data string) (flow.Event, error) {
+	if err := j.once(ctx, flow.WrongCode); err != nil {
+		return nil, err
+	}
 	err := j.s.cfg.Factors.UseFactor(ctx, f.Account, f.ID, f.Counter, counter, data, j.now)
 	if errors.Is(err, ErrStale) {
 		return wrongCode(), nil
@@ -108,6 +117,9 @@ func (j *job) checkRecoveryCode(ctx context.Context) (flow.Event, error) {
 	}
 	if !j.s.cfg.Codes.Opens(j.inputs.Code, j.flow.Subject.Account, row) {
 		return wrongCode(), nil
+	}
+	if err := j.once(ctx, flow.WrongCode); err != nil {
+		return nil, err
 	}
 	err = j.s.cfg.Factors.ConsumeFactor(ctx, row.Account, row.ID, row.Data)
 	if errors.Is(err, ErrStale) {
@@ -156,6 +168,19 @@ func (j *job) pairing(ctx context.Context, view flow.View) (*Pairing, error) {
 		return nil, fmt.Errorf("auth: show authenticator app: %w", err)
 	}
 	return &p, nil
+}
+
+// mostFactors is how many factors of a method an account may have, recovery codes aside. Nobody has that many, and each
+// ceremony names them all.
+const mostFactors = 32
+
+// full refuses one more factor of the method.
+func (j *job) full(ctx context.Context, m flow.Method) (flow.Refusal, error) {
+	list, err := j.factors(ctx, m)
+	if err != nil || len(list) < mostFactors {
+		return flow.Refusal{}, err
+	}
+	return flow.Refusal{Reason: flow.TooManyFactors}, nil
 }
 
 func offersEnrolment(view flow.View, m flow.Method) bool {
@@ -213,6 +238,9 @@ func (j *job) storeFactor(ctx context.Context, e flow.Commit) (flow.Event, error
 
 // confirmed is the new factor, if it was shown to work.
 func (j *job) confirmed(ctx context.Context, m flow.Method) (StoredFactor, flow.Refusal, error) {
+	if refusal, err := j.full(ctx, m); err != nil || refusal.Reason != 0 {
+		return StoredFactor{}, refusal, err
+	}
 	switch m {
 	case flow.Passkey:
 		return j.confirmedPasskey(ctx)
@@ -310,6 +338,9 @@ func (j *job) changeFactors(ctx context.Context, c FactorChange, what flow.Notic
 		return staleOrFault(err)
 	}
 	epochs, err := j.s.cfg.Factors.ChangeFactors(ctx, c)
+	if errors.Is(err, ErrTaken) {
+		err = fmt.Errorf("%w: %w", ErrStale, err) // somebody else added the same one in the same moment
+	}
 	if err == nil {
 		j.s.restamp(ctx, j.client.Device, c.Account, c.From.Epochs.Session, epochs.Session)
 	}

@@ -8,8 +8,16 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
+// askPasskey is the action that begins a ceremony.
+var askPasskey = "send-" + flow.Passkey.String()
+
 // beginPasskey begins the ceremony that the machine asks for. A former one is void from then on.
 func (j *job) beginPasskey(ctx context.Context, e flow.MakeChallenge) (flow.Event, error) {
+	if e.Enrols {
+		if refusal, err := j.full(ctx, flow.Passkey); err != nil || refusal.Reason != 0 {
+			return flow.ChallengeMade{Refusal: refusal}, err
+		}
+	}
 	ceremony, err := j.passkeyCeremony(ctx, e)
 	if err != nil {
 		return nil, err
@@ -51,12 +59,15 @@ func (j *job) takeCeremony() (state []byte) {
 // checkPasskey looks whose passkey gave the answer. The passkey's counter moves on in the store: of a passkey and
 // its copy that tell the same number at the same time, one is refused.
 func (j *job) checkPasskey(ctx context.Context) (flow.Event, error) {
-	state := j.takeCeremony()
-	if state == nil {
+	open := j.takeCeremony()
+	if open == nil {
 		return flow.ProofChecked{Failure: j.noPasskey("no-ceremony", "")}, nil
 	}
+	if err := j.once(ctx, flow.PasskeyRefused); err != nil {
+		return nil, err
+	}
 	store := j.s.cfg.Factors
-	a, err := j.s.cfg.Passkeys.Answered(ctx, state, j.inputs.Credential, store.FindPasskey, j.now)
+	a, err := j.s.cfg.Passkeys.Answered(ctx, open, j.inputs.Credential, store.FindPasskey, j.now)
 	if err != nil {
 		return nil, fmt.Errorf("auth: check passkey: %w", err)
 	}
@@ -64,6 +75,10 @@ func (j *job) checkPasskey(ctx context.Context) (flow.Event, error) {
 		return flow.ProofChecked{Failure: j.noPasskey(a.Refused, a.Factor.Account)}, nil
 	}
 	f := a.Factor
+	state, err := j.s.cfg.Accounts.State(ctx, f.Account) // before it is used: see flow.ProofChecked
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("auth: read account: %w", err)
+	}
 	err = store.UseFactor(ctx, f.Account, f.ID, f.Counter, a.Counter, a.Data, j.now)
 	if errors.Is(err, ErrStale) {
 		return flow.ProofChecked{Failure: j.noPasskey("counter-moved", f.Account)}, nil
@@ -71,7 +86,8 @@ func (j *job) checkPasskey(ctx context.Context) (flow.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: use passkey: %w", err)
 	}
-	return flow.ProofChecked{Proof: flow.Proof{Method: flow.Passkey, Account: f.Account, Credential: f.ID, Verified: a.Verified}}, nil
+	proof := flow.Proof{Method: flow.Passkey, Account: f.Account, Credential: f.ID, Verified: a.Verified}
+	return flow.ProofChecked{Proof: proof, Security: state.Epochs.Security}, nil
 }
 
 // noPasskey is the one refusal of every answer: which check failed would tell a forger what to mend, and whether a
@@ -83,6 +99,10 @@ func (j *job) noPasskey(detail, account string) flow.Refusal {
 
 // confirmedPasskey is the new passkey, if the answer is one to the ceremony that was begun for this account.
 func (j *job) confirmedPasskey(ctx context.Context) (f StoredFactor, refusal flow.Refusal, err error) {
+	name, ok := factorName(j.inputs.Name)
+	if !ok {
+		return f, flow.Refusal{Reason: flow.Malformed}, nil
+	}
 	state := j.takeCeremony()
 	if state == nil {
 		return f, j.noPasskey("no-ceremony", ""), nil
@@ -94,10 +114,6 @@ func (j *job) confirmedPasskey(ctx context.Context) (f StoredFactor, refusal flo
 	}
 	if a.Refused != "" {
 		return f, j.noPasskey(a.Refused, ""), nil
-	}
-	name, ok := factorName(j.inputs.Name)
-	if !ok {
-		return f, flow.Refusal{Reason: flow.Malformed}, nil
 	}
 	f = a.Factor
 	if f.ID, err = randomID(j.s.random); err != nil {

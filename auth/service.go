@@ -50,8 +50,8 @@ func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error
 func (s *Service) Serves(goal flow.Goal, t flow.Target) bool { return s.servable(goal, t) == nil }
 
 // Begin begins a flow and, if one is given, takes its first step. It returns a *DeniedError
-// (TooManyAttempts, SessionRequired, NotOffered, AssuranceShort, AddressRejected, CookieRequired,
-// MixedTransport) or a fault.
+// (TooManyAttempts, SessionRequired, NotOffered, NotFound, AssuranceShort, AddressRejected, CookieRequired,
+// MixedTransport, Malformed) or a fault.
 func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 	if r.Client.Browser.IsZero() && !r.Client.Native {
 		return Progress{}, flow.Deny(flow.CookieRequired)
@@ -63,7 +63,7 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 		return Progress{}, err
 	}
 	j := &job{s: s, now: s.now(), client: r.Client.own(), inputs: r.Inputs}
-	if err := j.admit(ctx); err != nil {
+	if err := j.admit(ctx, r.Action); err != nil {
 		return Progress{}, err
 	}
 	if err := j.create(); err != nil {

@@ -38,11 +38,15 @@ func (j *job) prefixKey() string {
 	return j.prefix
 }
 
-// admit bounds how many flows an address prefix may begin.
-func (j *job) admit(ctx context.Context) error {
-	t := j.s.throttle
+// admit bounds how many flows an address prefix may begin. Those that a page begins by itself, to offer passkeys in its
+// address field, are counted apart: an office full of idle pages must not keep anybody from typing an address.
+func (j *job) admit(ctx context.Context, action string) error {
+	t, key := j.s.throttle, "begin|"
+	if action == askPasskey {
+		key = "begin-passkey|"
+	}
 	taken, err := j.s.cfg.Counters.Take(ctx, []Bucket{
-		{Key: "begin|" + j.prefixKey(), Cap: t.BeginCap, Leak: t.BeginLeak, Forget: forget},
+		{Key: key + j.prefixKey(), Cap: t.BeginCap, Leak: t.BeginLeak, Forget: forget},
 	}, j.now)
 	if err != nil {
 		return fmt.Errorf("auth: count flow: %w", err)

@@ -215,6 +215,9 @@ func checkOrigin(origin string) (loopback bool, err error) {
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
 		return false, fmt.Errorf("Origin is %q; it must be scheme and host alone, such as https://app.example", origin)
 	}
+	if strings.ContainsAny(u.Host, ";,'* ") {
+		return false, fmt.Errorf("Origin is %q; its host is none", origin)
+	}
 	loopback = isLoopback(u.Hostname())
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
 		return loopback, fmt.Errorf("Origin is %q; it must be https, or http on a loopback host", origin)
@@ -232,7 +235,7 @@ func isLoopback(host string) bool {
 
 func plainPath(p string) bool {
 	for _, c := range []byte(p) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`\?#%"<>{}`, c) >= 0 {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`\?#%"<>{};,'*`, c) >= 0 { // the last ones mean something in a content policy
 			return false
 		}
 	}

@@ -258,7 +258,7 @@ const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data
 // scriptPolicy is for pages that offer passkeys. It adds the one script, by its address: what else the site serves,
 // and be it what somebody uploaded, does not run here.
 func (h *Handler) scriptPolicy() string {
-	return contentPolicy + "; script-src " + h.cfg.Origin + h.cfg.Prefix + h.script.path + "; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
+	return contentPolicy + "; script-src " + h.cfg.Origin + h.cfg.Prefix + h.script.path + "; connect-src " + h.cfg.Origin + h.cfg.Prefix + passkeyPath + "; require-trusted-types-for 'script'; trusted-types 'none'"
 }
 
 // secure sets the headers that every answer has, errors included (ASVS 3.4, 3.5.8, 14.3.2).

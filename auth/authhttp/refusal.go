@@ -66,6 +66,7 @@ var statuses = map[flow.Reason]int{
 	flow.Stale:                http.StatusConflict,
 	flow.NotOffered:           http.StatusConflict,
 	flow.IdentityTaken:        http.StatusConflict,
+	flow.TooManyFactors:       http.StatusConflict,
 	flow.TooManySessions:      http.StatusConflict,
 	flow.Expired:              http.StatusGone,
 	flow.Malformed:            http.StatusBadRequest,

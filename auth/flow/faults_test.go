@@ -99,6 +99,21 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
+		onEvent("lets a passkey in that was removed in the same moment", SignIn, func(e Event) Event {
+			if checked, ok := e.(ProofChecked); ok {
+				checked.Security = min(checked.Security, 0)
+				return checked
+			}
+			return e
+		}),
+		afterStep("takes a touch on a trusted device for a sign-in", SignIn, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			checked, ok := e.(SubjectFound)
+			if ok && f.Outcome == Open && f.await == nil && has(f.Proofs, Passkey) && has(f.Proofs, TrustedDevice) && checked.Subject.Status == Active {
+				f.await = IssueSession{Account: f.Subject.Account, Epochs: f.Subject.Epochs, Proofs: f.Proofs, Assurance: AssuranceOf(f.Proofs)}
+				return f, []Effect{f.await}
+			}
+			return f, effects
+		}),
 		afterStep("names somebody's passkeys to a stranger", SignIn, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
 			if challenge, ok := f.await.(MakeChallenge); ok && challenge.Method == Passkey {
 				challenge.Named = true

@@ -121,7 +121,17 @@ func checkFacts(w world, s state, e Event, next Flow) error {
 		}
 	}
 	switch e := e.(type) {
+	case ProofChecked:
+		if next.claim.Method != 0 && next.as != e.Security {
+			return errors.New("it is forgotten how the account stood that a proof names")
+		}
 	case SubjectFound:
+		if s.f.as != 0 && s.f.as != e.Subject.Epochs.Security {
+			if next.Outcome != Ended || next.Proven() {
+				return errors.New("a proof from before a change of its account counts")
+			}
+			return nil
+		}
 		if next.Subject != e.Subject {
 			return errors.New("the subject is not the one that was found")
 		}
@@ -241,7 +251,8 @@ func mayIssue(w world, s state, f Flow, issue IssueSession) error {
 func mayEnter(w world, f Flow) error {
 	r, proofs := w.policy.Rules, f.Proofs
 	second := f.Subject.Enrolled&MethodsOf(TOTP, RecoveryCode, Passkey, HostFactor) != 0
-	spared := r.TrustSparesFactor && has(proofs, TrustedDevice) && second
+	sole := !slices.ContainsFunc(proofs, func(p Proof) bool { return knows(p) || single(p) == 2 }) // a touch, and nothing that one knows
+	spared := r.TrustSparesFactor && has(proofs, TrustedDevice) && second && !sole
 	due := r.SecondFactor == Always || r.SecondFactor == IfEnrolled && second
 	vouched := level(proofs) == 2 || has(proofs, Passkey, SSO, MailCode)
 	doubted := f.Verdict == RiskVerify && !vouched

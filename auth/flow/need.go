@@ -63,7 +63,9 @@ func unmet(p Policy, f Flow, now time.Time) Need {
 func unmetSignIn(p Policy, f Flow, now time.Time) Need {
 	r := p.Rules
 	level := AssuranceOf(f.Proofs)
-	spared := r.TrustSparesFactor && trustOf(r, f) >= AAL2
+	// Trust stands in for what one holds. It does not make a touch of a key that verifies nobody a whole sign-in.
+	proven := factorsOf(f.Proofs)
+	spared := r.TrustSparesFactor && trustOf(r, f) >= AAL2 && (proven.known || proven.both)
 	enrolled := f.Subject.Enrolled.And(secondFactors) != 0
 	switch {
 	case !provesAny(f.Proofs, firstFactors):

@@ -86,7 +86,7 @@ type Limits struct {
 	Challenge time.Duration // a mailed code, a passkey ceremony, a stay at a provider
 	Resend    time.Duration // between two mails
 	Fresh     time.Duration // the age of proofs that a change of credentials accepts
-	// Confirmation is how long a confirmed operation may be done, after the last proof.
+	// Confirmation is how long a confirmed operation may be done, after the last step of the flow that confirmed it.
 	Confirmation time.Duration
 	Failures     int // refused proofs in one flow
 	Tries        int // tries of one mailed code

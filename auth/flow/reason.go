@@ -33,6 +33,7 @@ const (
 	PasswordRejected                       // the new password is not acceptable; the problem says why
 	FactorRequired                         // the account must have this factor; add another one first
 	AssuranceShort                         // the account has no factor that reaches what is asked for
+	TooManyFactors                         // the account has as many of these as it may; remove one first
 	TooManySessions                        // the account has as many sessions as it may; end one elsewhere
 	SessionRequired                        // sign in first
 	StepUpRequired                         // prove again who you are
@@ -50,7 +51,7 @@ const (
 var reasonNames = [...]string{
 	"", "bad-credentials", "wrong-code", "passkey-refused", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
 	"not-connected", "wrong-person", "identity-taken", "provider-failed", "account-unavailable", "account-locked",
-	"sign-in-refused", "organisation-required", "no-password", "not-approved", "password-rejected", "factor-required", "assurance-short", "too-many-sessions", "session-required", "step-up-required",
+	"sign-in-refused", "organisation-required", "no-password", "not-approved", "password-rejected", "factor-required", "assurance-short", "too-many-factors", "too-many-sessions", "session-required", "step-up-required",
 	"cookie-required", "native-not-offered", "mixed-transport", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",
 }
 

@@ -52,8 +52,12 @@ func (r *run) found(asked FindSubject, e SubjectFound) bool {
 	}
 	r.f.Subject, r.f.Known = e.Subject, e.Known
 	r.trust(e.Trusted)
-	claim := r.f.claim
-	r.f.claim = Proof{}
+	claim, as := r.f.claim, r.f.as
+	r.f.claim, r.f.as = Proof{}, 0
+	if claim.Method != 0 && as != 0 && as != e.Subject.Epochs.Security {
+		r.end(Stale)
+		return true
+	}
 	if claim.Method != 0 {
 		r.f.Identifier, r.f.Typed = "", e.Typed // what was typed was a hint, and perhaps somebody else's address
 		r.accept(claim)
@@ -98,7 +102,7 @@ func (r *run) checked(asked CheckProof, e ProofChecked) bool {
 	case proof.Account == r.f.Subject.Account && !r.f.Subject.Decoy:
 		r.accept(proof)
 	case r.namesSubject(proof.Method):
-		r.f.claim = proof
+		r.f.claim, r.f.as = proof, e.Security
 		r.ask(FindSubject{Account: proof.Account})
 	default:
 		r.fail(proof.Method, Refusal{Reason: WrongPerson})

@@ -1,7 +1,6 @@
 package webauthn
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -133,9 +132,7 @@ func record(c Credential) (string, error) {
 func credential(f auth.StoredFactor) (Credential, error) {
 	id, err := base64.RawURLEncoding.Strict().DecodeString(f.Handle)
 	var s stored
-	d := json.NewDecoder(bytes.NewReader([]byte(f.Data)))
-	d.DisallowUnknownFields()
-	if d.Decode(&s) != nil || err != nil || s.Version != storedVersion || f.Method != flow.Passkey ||
+	if decodeStrict([]byte(f.Data), &s) != nil || err != nil || s.Version != storedVersion || f.Method != flow.Passkey ||
 		f.Counter < 0 || f.Counter != int64(uint32(f.Counter)) || len(s.AAGUID) != 16 {
 		return Credential{}, errors.New("webauthn: a stored passkey cannot be read")
 	}

@@ -85,9 +85,7 @@ func (s state) ceremony(options any) (Ceremony, error) {
 // looked at because an empty one would be answered by everybody.
 func resume(data []byte, now time.Time, kinds ...kind) (state, error) {
 	var s state
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
+	if err := decodeStrict(data, &s); err != nil {
 		return state{}, errors.New("webauthn: the state cannot be read") // without what is in it
 	}
 	if s.Version != stateVersion || len(s.Challenge) != challengeLength {
@@ -103,6 +101,19 @@ func resume(data []byte, now time.Time, kinds ...kind) (state, error) {
 		return s, nil
 	}
 	return state{}, refuse(WrongCeremony)
+}
+
+// decodeStrict reads one JSON value that has no member we did not write, and nothing after it.
+func decodeStrict(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows")
+	}
+	return nil
 }
 
 // list notes the ids that the ceremony names: their hashes, which are short whatever the ids are.

@@ -10,8 +10,9 @@
 // here can keep is the caller's: a State is finished at most once, whatever came of it. A flow's record is saved
 // by compare-and-swap, so it is enough to drop the State in the same save.
 //
-// What the host must supply is the storage of credentials, as [Lookup] and [Credential] say, and the one script
-// that a page needs, which [Script] returns and whoever serves pages serves.
+// What the host must supply is the storage of credentials, as [Lookup] and [Credential] say, and the script that a page
+// needs; the pages of auth/authhttp have one. For auth.Service a RelyingParty is the port auth.Passkeys, and everything
+// about storage, flows and single use is done there.
 //
 // What came back is read once, strictly, and every rule is applied to that one reading: what github.com/go-webauthn
 // verifies is what was looked at here. It brings the parsing of authenticator data, COSE keys and attestation,

@@ -60,13 +60,14 @@
     return JSON.stringify({ id, rawId: id, type: credential.type, response });
   };
 
-  const begin = async (form) => {
+  const begin = async (form, signal) => {
     const fields = new URLSearchParams(new FormData(form));
     if ("passkeyAutofill" in form.dataset) fields.set("flow", ""); // a page that waits for long outlives its flows
     const answer = await fetch(form.dataset.passkeyOptions, {
-      method: "POST", body: fields, headers: { Accept: "application/json" },
+      method: "POST", body: fields, headers: { Accept: "application/json" }, signal,
     }).catch(() => null);
     const body = await answer?.json().catch(() => null);
+    signal.throwIfAborted(); // the page belongs to the ceremony that was begun last
     if (!answer?.ok || !body) throw new DOMException(body?.error?.message ?? "", body?.error ? "Refused" : "NetworkError");
     form.action = body.action;
     for (const other of document.forms) {
@@ -91,9 +92,8 @@
     pending?.abort();
     const ceremony = (pending = new AbortController());
     try {
-      const request = { publicKey: await begin(form), signal: ceremony.signal };
+      const request = { publicKey: await begin(form, ceremony.signal), signal: ceremony.signal };
       if (mediation) request.mediation = mediation;
-      ceremony.signal.throwIfAborted();
       // Autofill waits without end, and the server does not: it begins anew while an answer would still be in time.
       const limit = request.publicKey.timeout;
       const late = mediation && limit && setTimeout(() => ceremony.abort("late"), limit - 5000);
@@ -130,8 +130,21 @@
     }
   };
 
+  // What nobody looks at asks the server for nothing.
+  const seen = () => new Promise((go) => {
+    const look = () => {
+      if (document.hidden) return;
+      document.removeEventListener("visibilitychange", look);
+      go();
+    };
+    document.addEventListener("visibilitychange", look);
+    look();
+  });
+
   const autofill = async (form) => {
     if (!("passkeyAutofill" in form.dataset) || !await PublicKeyCredential.isConditionalMediationAvailable?.()) return;
+    await seen();
+    if (pending) return; // the button was faster
     try {
       await ask(form, "conditional");
       form.requestSubmit();
