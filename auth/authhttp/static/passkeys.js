@@ -164,7 +164,9 @@
     form.addEventListener("submit", onSubmit);
     // A page that comes back from the history has an answer in it that was sent already.
     window.addEventListener("pageshow", (event) => {
-      if (event.persisted) form.elements.namedItem("credential").value = "";
+      if (!event.persisted) return;
+      form.elements.namedItem("credential").value = "";
+      autofill(form);
     });
     form.hidden = false;
     autofill(form);
