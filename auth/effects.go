@@ -73,7 +73,7 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 		account = j.prospect()
 		account.ID = j.s.decoyID(key)
 	}
-	subject, err := j.subject(ctx, account.ID, decoy)
+	subject, err := j.candidate(ctx, account.ID, decoy)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,14 @@ func (j *job) findSubject(ctx context.Context, e flow.FindSubject) (flow.Event, 
 	j.account, j.found, j.rules = &account, &subject, nil
 	j.proving = j.proving || e.Identifier == "" // a proof has said whose it is
 	return flow.SubjectFound{Subject: subject, Known: known, Trusted: trusted, Typed: account.Display}, nil
+}
+
+// candidate reads how the account stands, unless its own proof had that read before.
+func (j *job) candidate(ctx context.Context, id string, decoy bool) (flow.Subject, error) {
+	if c := j.claimant; c != nil && c.Account == id {
+		return *c, nil
+	}
+	return j.subject(ctx, id, decoy)
 }
 
 // decoyID is a keyed hash: only this installation can tell that the id is nobody's. It is made with the oldest

@@ -41,6 +41,8 @@ type job struct {
 	detail   string // why a passkey was refused, for the records
 	suspect  string // and whose it was
 
+	claimant *flow.Subject // whose passkey it is, as the account stood before it was used
+
 	codes  []Secret    // recovery codes that were just made
 	ticket *Ticket     // to be kept with them
 	asked  bool        // the person waits for one of them

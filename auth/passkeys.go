@@ -64,6 +64,9 @@ func (j *job) checkPasskey(ctx context.Context) (flow.Event, error) {
 		return flow.ProofChecked{Failure: j.noPasskey(a.Refused, a.Factor.Account)}, nil
 	}
 	f := a.Factor
+	if err := j.claims(ctx, f.Account); err != nil {
+		return nil, err
+	}
 	err = store.UseFactor(ctx, f.Account, f.ID, f.Counter, a.Counter, a.Data, j.now)
 	if errors.Is(err, ErrStale) {
 		return flow.ProofChecked{Failure: j.noPasskey("counter-moved", f.Account)}, nil
@@ -72,6 +75,18 @@ func (j *job) checkPasskey(ctx context.Context) (flow.Event, error) {
 		return nil, fmt.Errorf("auth: use passkey: %w", err)
 	}
 	return flow.ProofChecked{Proof: flow.Proof{Method: flow.Passkey, Account: f.Account, Credential: f.ID, Verified: a.Verified}}, nil
+}
+
+// claims looks at the account that a passkey names, before the passkey is used: if its factors change from here on,
+// the session that is being made is of another epoch, and comes to nothing. Looked at afterwards, the account would
+// be seen as it stands after the passkey was removed.
+func (j *job) claims(ctx context.Context, account string) error {
+	if account == j.flow.Subject.Account {
+		return nil // it was looked at when the step began
+	}
+	subject, err := j.subject(ctx, account, false)
+	j.claimant = &subject
+	return err
 }
 
 // noPasskey is the one refusal of every answer: which check failed would tell a forger what to mend, and whether a
