@@ -29,6 +29,7 @@ type mailStory struct {
 type plot struct {
 	*postal
 	where  string
+	lost   string // the port that fails
 	id     string
 	b      *browser
 	given  auth.Secret // the link that the story begins with
@@ -36,11 +37,12 @@ type plot struct {
 	before auth.Standing // when the link was mailed
 	mailed []auth.Letter // all that was ever queued
 	tokens []auth.Secret // of all sessions
+	has    belongings
 }
 
-func newPlot(t *testing.T, st mailStory) *plot {
+func newPlot(t *testing.T, st mailStory, change ...func(*auth.Config)) *plot {
 	p := &plot{}
-	p.postal = newOpen(t, func(c *auth.Config) {
+	watched := func(c *auth.Config) {
 		c.Throttle.MailCap = 100
 		entry, rules, tap := c.Entry, c.Rules, c.Audit.(tapAudit).t
 		c.Entry = func(ctx context.Context, domain string) (flow.Entry, error) {
@@ -49,7 +51,8 @@ func newPlot(t *testing.T, st mailStory) *plot {
 		c.Rules = func(ctx context.Context, a auth.Account) (flow.Rules, error) {
 			return tapped(tap, ctx, "Rules", func() (flow.Rules, error) { return rules(ctx, a) })
 		}
-	})
+	}
+	p.postal = newOpen(t, append(change, watched)...)
 	p.b = p.browser()
 	st.prepare(p)
 	p.collect()
@@ -152,10 +155,14 @@ func (p *plot) notMoreOpen() {
 // TestMailFlowsFailAtEveryCall cuts each story short at each of its calls of a port, in each way, looks what was
 // left, and does it again.
 func TestMailFlowsFailAtEveryCall(t *testing.T) {
-	total := 0
-	for _, st := range mailStories() {
+	require.Greater(t, failEverywhere(t, mailStories()), 150)
+}
+
+// failEverywhere returns how many faults it has tried.
+func failEverywhere(t *testing.T, stories []mailStory, change ...func(*auth.Config)) (total int) {
+	for _, st := range stories {
 		t.Run(testName(st.name), func(t *testing.T) {
-			p := newPlot(t, st)
+			p := newPlot(t, st, change...)
 			require.NoError(t, st.act(p))
 			calls := p.tap.take()
 			require.True(t, st.whole(p))
@@ -168,7 +175,7 @@ func TestMailFlowsFailAtEveryCall(t *testing.T) {
 					if sampled := testing.Short() || raceEnabled; sampled && (n+int(m))%4 != 0 {
 						continue
 					}
-					mailFault(t, st, n+1, m, port)
+					mailFault(t, st, n+1, m, port, change...)
 					tried++
 				}
 			}
@@ -176,14 +183,14 @@ func TestMailFlowsFailAtEveryCall(t *testing.T) {
 			total += tried
 		})
 	}
-	require.Greater(t, total, 150)
 	t.Logf("%d faults tried", total)
+	return total
 }
 
 // mailFault lives the story with one fault in it.
-func mailFault(t *testing.T, st mailStory, at int, m mode, port string) {
-	p := newPlot(t, st)
-	p.where = fmt.Sprintf("%s: call %d, %s: %s", st.name, at, port, m)
+func mailFault(t *testing.T, st mailStory, at int, m mode, port string, change ...func(*auth.Config)) {
+	p := newPlot(t, st, change...)
+	p.where, p.lost = fmt.Sprintf("%s: call %d, %s: %s", st.name, at, port, m), port
 	defer func() {
 		if v := recover(); v != nil {
 			t.Fatalf("%s: panic: %v", p.where, v)
@@ -255,7 +262,7 @@ func (p *plot) keepsSecrets() {
 			require.NotContains(p.t, logs, p.secretIn(l).Reveal(), p.where)
 		}
 	}
-	for _, secret := range append([]string{right, newer, ann, bea}, reveal(p.tokens)...) {
+	for _, secret := range slices.Concat([]string{right, newer, ann, bea}, reveal(p.tokens), p.has.secrets()) {
 		require.NotContains(p.t, logs, secret, p.where)
 	}
 }

@@ -87,7 +87,7 @@ func (j *job) checkPasskey(ctx context.Context) (flow.Event, error) {
 		return nil, fmt.Errorf("auth: use passkey: %w", err)
 	}
 	proof := flow.Proof{Method: flow.Passkey, Account: f.Account, Credential: f.ID, Verified: a.Verified}
-	return flow.ProofChecked{Proof: proof, Security: state.Epochs.Security}, nil
+	return flow.ProofChecked{Proof: proof, Epochs: state.Epochs}, nil
 }
 
 // noPasskey is the one refusal of every answer: which check failed would tell a forger what to mend, and whether a

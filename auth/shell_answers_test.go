@@ -23,6 +23,7 @@ func (a *arena) run(ctx context.Context, r *request) (auth.Progress, error) {
 	if d.names() {
 		inputs.Identifier = addresses[d.whom]
 	}
+	r.typed.into(&inputs)
 	if r.password == "" {
 		inputs.Password = auth.Secret{}
 	}
@@ -31,7 +32,11 @@ func (a *arena) run(ctx context.Context, r *request) (auth.Progress, error) {
 	}
 	switch {
 	case d.begins():
-		return a.w.Begin(ctx, auth.BeginRequest{Goal: r.flow.goal, Target: r.flow.target, Client: r.client, Inputs: inputs})
+		action := ""
+		if d.what == "touch" {
+			action = "send-passkey"
+		}
+		return a.w.Begin(ctx, auth.BeginRequest{Goal: r.flow.goal, Target: r.flow.target, Action: action, Client: r.client, Inputs: inputs})
 	case d.continues():
 		return a.w.Continue(ctx, auth.ContinueRequest{Handle: auth.NewSecret(r.shown), Action: d.what, Inputs: inputs, Client: r.client})
 	case d.what == "look":
@@ -97,6 +102,9 @@ func (a *arena) operate(ctx context.Context, r *request) error {
 		return a.w.WithdrawInvitation(ctx, r.whom)
 	case "send-reset":
 		return a.w.SendReset(ctx, r.whom)
+	case "reset-factors":
+		r.typed.there = len(a.l.heldBy(r.whom)) > 0
+		return a.w.ResetFactors(ctx, r.whom)
 	case "host-password":
 		state, err := a.w.store.State(ctx, r.whom)
 		if err != nil {
@@ -186,14 +194,15 @@ func (a *arena) close(r *request, p auth.Progress, err error) {
 }
 
 // spares reports whether a refused request may have written this: it has brought the stores together after another
-// act in its middle, or what it has written is of an account that is gone.
+// act in its middle, or what it has written is of an account that is gone, or a code was used up before another step
+// of the same flow came first.
 func (l *ledger) spares(r *request, write string) bool {
 	account := r.whom
 	if r.session != nil {
 		account = r.session.account
 	}
 	p := l.people[account]
-	return l.disturbed && (write == "epochs" || write == "raise" && p != nil && p.deleted)
+	return l.disturbed && (write == "epochs" || write == "use factor" || write == "raise" && p != nil && p.deleted)
 }
 
 // compare holds the answer against the verdict.
@@ -237,7 +246,8 @@ func (a *arena) compare(r *request, p auth.Progress, err error, denied *auth.Den
 			l.fail("the right password opened nothing: %v, %+v", err, p.View)
 		}
 		a.compareMail(r, p, err)
-		if r.proof != nil && r.deed.hostile && r.flow.goal == flow.SignIn && l.people[r.flow.whom].status != flow.Locked {
+		a.compareFactor(r, p, err)
+		if r.proof != nil && r.had == nil && r.deed.hostile && r.flow.goal == flow.SignIn && l.people[r.flow.whom].status != flow.Locked {
 			l.fail("a hostile sign-in did not lock the account")
 		}
 	}
@@ -270,16 +280,17 @@ func (a *arena) learn(r *request, p auth.Progress) {
 		return // another request has gone on since
 	}
 	f.need = p.View.Need
+	a.learnFactor(r, f, p)
 	if p.View.Outcome != flow.Open.String() && !(p.View.Refusal != nil && p.View.Refusal.Reason == flow.Expired) {
 		f.closed = true
 	}
-	if wrong := r.deed.secretive() && p.View.Refusal != nil && p.View.Refusal.Reason == flow.WrongCode; wrong && r.saved > 0 ||
+	if wrong := r.deed.factors() && r.saved > 0 && factorRefused(p) || r.deed.secretive() && p.View.Refusal != nil && p.View.Refusal.Reason == flow.WrongCode; wrong && r.saved > 0 ||
 		r.checks > 0 && r.proof == nil && r.saved > 0 && r.deed.what == "password" {
 		if f.failures++; f.failures >= shellLimits.Failures && !f.closed {
 			l.fail("the flow goes on after its last failure")
 		}
 	}
-	if r.proof != nil && r.deed.hostile && f.goal == flow.SignIn {
+	if r.proof != nil && r.had == nil && r.deed.hostile && f.goal == flow.SignIn {
 		l.endings = append(l.endings, &ending{account: f.whom, seq: max(r.raised, r.start), security: true, sessions: true})
 	}
 }
@@ -309,6 +320,8 @@ func (a *arena) closeAct(r *request, err error) {
 		e.security = true
 	case "end-all":
 		e.sessions = true
+	case "reset-factors":
+		return // the ledger knows when the store has done it
 	default:
 		e.security, e.sessions = true, true
 	}
@@ -337,6 +350,8 @@ func (a *arena) intend(r *request, p *person, err error) {
 	}
 	want := r.status
 	switch {
+	case r.deed.what == "reset-factors" && len(l.heldBy(p.id)) > 0:
+		l.fail("an operator took the factors off, and they are there")
 	case r.deed.what == "disable", r.deed.what == "delete" && !r.gone:
 		want = flow.Disabled
 	case r.deed.what == "enable" && want == flow.Disabled && p.password == "":

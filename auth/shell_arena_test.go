@@ -37,8 +37,9 @@ type arena struct {
 	calls   int  // of ports, in the latest request
 }
 
-func newArena(t testing.TB, wrong fault) *arena {
+func newArena(t testing.TB, wrong fault, factored bool) *arena {
 	a := &arena{l: newLedger(shellThrottle), fault: wrong}
+	a.l.held.possible = factored
 	a.w = newWorld(t, func(c *auth.Config) {
 		store, tap := c.Flows.(tapFlows).FlowStore.(*memory.Store), c.Sessions.(tapSessions).t
 		var inner session.Store = tapSessionStore{store, tap}
@@ -50,6 +51,9 @@ func newArena(t testing.TB, wrong fault) *arena {
 		c.Sessions = tapSessions{manager, tap}
 		c.Limits, c.Throttle = shellLimits, shellThrottle
 		a.l.mails(t, c, store, tap)
+		if factored {
+			a.l.equips(t, c, store, tap)
+		}
 		c.Risk = func(ctx context.Context, _ auth.RiskRequest) (flow.Verdict, error) {
 			if requestIn(ctx).deed.hostile {
 				return flow.RiskLock, nil
@@ -161,7 +165,7 @@ func (a *arena) do(d deed) {
 		l.counts.interleaved++
 	}
 	l.counts.requests++
-	r.expect = a.expect(r)
+	r.expect, l.latest = a.expect(r), r
 	p, err := a.run(context.WithValue(a.w.ctx, requestKey{}, r), r)
 	a.close(r, p, err)
 	a.calls = r.calls
@@ -187,6 +191,8 @@ func (a *arena) turn(d deed) {
 	case "retire":
 		a.l.oldest = a.l.keys
 		a.serve()
+	case "rules":
+		a.l.held.second = d.rule
 	case "sweep":
 		if err := a.w.Sweep(a.w.ctx); err != nil {
 			a.l.fail("sweep: %v", err)
@@ -226,7 +232,7 @@ func (a *arena) resolve(d deed) (r *request, ok bool) {
 	case d.what == "end-one":
 		return r, a.pickTarget(r)
 	}
-	return r, a.pickPasswords(r) && a.pickSecret(r)
+	return r, a.pickPasswords(r) && a.pickSecret(r) && a.pickFactor(r)
 }
 
 // named is whom a deed is about: the id of an account, or an address that nobody has. Operators know accounts by

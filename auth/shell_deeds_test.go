@@ -79,6 +79,9 @@ type deed struct {
 	wait    time.Duration
 	link    int       // which of the links or codes that were mailed
 	topic   flow.Goal // of a link that is only looked at
+	try     try       // which code or answer of a second factor
+	plain   bool      // the new passkey is a key that counts and verifies nobody
+	rule    flow.Choice
 
 	during *deed // runs in the middle of this one, before its call of a port that at numbers
 	at     int
@@ -99,6 +102,13 @@ var goals = map[string]struct {
 	"undo":     {goal: flow.Reversal},
 	"sign-up":  {goal: flow.SignUp},
 	"move":     {flow.Enrolment, flow.Target{Enrol: flow.MailCode}},
+
+	"pair":        {flow.Enrolment, flow.Target{Enrol: flow.TOTP}},
+	"make-codes":  {flow.Enrolment, flow.Target{Enrol: flow.RecoveryCode}},
+	"add-passkey": {flow.Enrolment, flow.Target{Enrol: flow.Passkey}},
+	"take-off":    {flow.Enrolment, flow.Target{Enrol: flow.TOTP}}, // of what is taken off
+	"raise":       {flow.StepUp, flow.Target{Assurance: flow.AAL2, MaxAge: stepUpAge}},
+	"touch":       {goal: flow.SignIn}, // with a passkey
 }
 
 func (d deed) begins() bool {
@@ -113,7 +123,7 @@ func (d deed) continues() bool {
 	case "mail-link", "mail-code", "send-mail-link", "send-mail-code", "new-address":
 		return true
 	}
-	return false
+	return d.factors()
 }
 
 // names reports whether the deed names an address.
@@ -143,7 +153,7 @@ func (d deed) operates() bool {
 	switch d.what {
 	case "disable", "enable", "unlock", "compromise", "changed", "end-all", "delete", "host-password":
 		return true
-	case "invite", "resend", "withdraw", "send-reset":
+	case "invite", "resend", "withdraw", "send-reset", "reset-factors":
 		return true
 	}
 	return false
@@ -152,7 +162,7 @@ func (d deed) operates() bool {
 // turns is what happens to the installation itself.
 func (d deed) turns() bool {
 	switch d.what {
-	case "wait", "rotate", "retire", "sweep":
+	case "wait", "rotate", "retire", "sweep", "rules":
 		return true
 	}
 	return false
@@ -163,6 +173,8 @@ func (d deed) String() string {
 	switch {
 	case d.what == "wait":
 		return "wait " + d.wait.String()
+	case d.what == "rules":
+		return "a second factor is due: " + d.rule.String()
 	case d.turns():
 		return d.what
 	case d.operates():
@@ -182,6 +194,9 @@ func (d deed) String() string {
 	if d.secretive() {
 		fmt.Fprintf(&b, ", secret %d", d.link)
 	}
+	if d.try != noTry {
+		b.WriteString(", " + tryNames[d.try])
+	}
 	if d.pw != noPassword {
 		b.WriteString(", " + guessNames[d.pw] + " password")
 	}
@@ -191,7 +206,7 @@ func (d deed) String() string {
 	for _, mark := range []struct {
 		is   bool
 		text string
-	}{{d.others, ", ending others"}, {d.hostile, ", hostile"}, {d.busy, ", busy"}} {
+	}{{d.others, ", ending others"}, {d.hostile, ", hostile"}, {d.busy, ", busy"}, {d.plain, ", a plain key"}} {
 		if mark.is {
 			b.WriteString(mark.text)
 		}

@@ -67,13 +67,12 @@ func (l *ledger) saved(r *request, rec auth.FlowRecord) {
 		f.stepped = r.now
 	}
 	f.version, f.before, f.saved, r.saved = rec.Version, r.handle, r.now, rec.Version
-	if r.proof != nil {
-		f.proof = r.proof
-	}
+	f.takes(r.proof)
 	l.stepped(r)
+	l.steppedFactor(r)
 	switch {
 	case r.deed.what == "restart" && f.byStranger():
-		f.whom, f.proof = "", nil
+		f.whom, f.proof, f.proofs = "", nil, nil
 		f.address, f.reached, f.link, f.sent = "", "", nil, time.Time{}
 	case f.goal == flow.SignUp:
 	case r.deed.what == "identify" && f.whom == "":
@@ -84,7 +83,7 @@ func (l *ledger) saved(r *request, rec auth.FlowRecord) {
 // admitted is an attempt to begin a flow.
 func (l *ledger) admitted(r *request, ok bool) {
 	r.refused = !ok
-	if want := l.throttle.begin(r.client.Address, r.now); want != ok {
+	if want := l.throttle.begin(r.deed.what, r.client.Address, r.now); want != ok {
 		l.fail("beginning a flow was allowed: %t, and should be: %t", ok, want)
 	}
 }
@@ -93,6 +92,10 @@ func (l *ledger) admitted(r *request, ok bool) {
 func (l *ledger) took(r *request, ok bool) {
 	if r.deed.what == "mail-code" && r.expect.class != refuses && r.expect.class != repeats {
 		l.tookCode(r, ok)
+		return
+	}
+	if method, ok2 := typedMethods[r.deed.what]; ok2 && r.expect.class != refuses && r.expect.class != repeats {
+		l.tookFactor(r, method, ok)
 		return
 	}
 	if r.deed.what != "password" || r.expect.class == refuses || r.expect.class == repeats {
@@ -120,7 +123,8 @@ func (l *ledger) took(r *request, ok bool) {
 	}
 }
 
-func (l *ledger) gaveBack(r *request) {
+// gaveBack is attempts that are taken back from the counts, or counts that are cleared.
+func (l *ledger) gaveBack(r *request, clears bool) {
 	switch f := r.flow; {
 	case r.deed.what == "new-password" && f != nil && f.goal == flow.Recovery: // the ledger knows when it is done
 	case r.deed.what == "mail-code" && f.goal == flow.SignUp && (r.good || l.disturbed):
@@ -129,8 +133,14 @@ func (l *ledger) gaveBack(r *request) {
 		l.throttle.forget(l.name(r.whom), true)
 	case r.issued != nil && f.goal == flow.SignIn:
 		l.throttle.forget(l.name(r.issued.account), false)
+		if l.knows(r, r.issued.account) {
+			*at(l.throttle.leaks, deviceCount(l.device(r).machine, l.name(r.issued.account))) = leaky{}
+		}
 	case r.right && (r.proof != nil || l.disturbed):
 		l.throttle.giveBack(r.attempt, r.now, true)
+		if clears && r.attempt != nil {
+			*r.attempt.lane = lane{} // with what others have tried since it was taken back
+		}
 	case r.deed.busy && r.checks == 0:
 		l.throttle.giveBack(r.attempt, r.now, false)
 	default:
@@ -157,7 +167,7 @@ func (l *ledger) checked(r *request, password string) {
 	}
 	r.right = true
 	if p.status == flow.Active {
-		r.proof = &proofFacts{seq: l.tick(), at: r.now, account: p.id}
+		r.proof = &proofFacts{seq: l.tick(), at: r.now, account: p.id, method: flow.Password}
 	}
 }
 
@@ -185,6 +195,7 @@ func (l *ledger) granted(r *request, issued auth.IssuedSession) {
 	case f.acting != nil:
 		s.proofAt, s.absolute = f.acting.proofAt, f.acting.absolute
 	}
+	s.proofs = l.evidence(r)
 	if f.acting != nil {
 		f.acting.ended = true
 	}

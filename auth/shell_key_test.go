@@ -33,6 +33,7 @@ func (a *arena) key() string {
 	}
 	a.packCounts(&k, now)
 	a.packMail(&k, now)
+	a.packFactors(&k, now)
 	for _, c := range a.clients {
 		held := l.byToken(c.session)
 		k.put(slices.Index(l.issued, held))

@@ -20,6 +20,7 @@ import (
 //     and of what the stores hold in the end;
 //   - shell_deeds_test.go, shell_arena_test.go: what the adversary, the owner and the operator may do;
 //   - shell_mail_*_test.go: all of that for what goes through a mailbox;
+//   - shell_factor_*_test.go: and for second factors, with an exploration of their own;
 //   - shell_choices_test.go, shell_key_test.go, shell_search_test.go, shell_explore_test.go: which orders of it are
 //     tried, and the tests;
 //   - shell_faults_test.go, shell_mutants_test.go: what the exploration must find.
@@ -45,6 +46,8 @@ type ledger struct {
 	devices  map[string]*deviceFacts // by cookie
 	throttle *throttle
 	shaken   map[string]bool // accounts whose sessions a disturbed act may have ended
+	held     held
+	latest   *request // that began
 
 	keys, oldest int // the generation of keys that is current, and the oldest that is kept
 	machines     int // device ids given out
@@ -65,11 +68,13 @@ type person struct {
 	remains     bool // something is kept of it all the same
 }
 
-// proofFacts is one right password that was handed in and looked at.
+// proofFacts is one right password, or something else that proves who is there, that was handed in and looked at.
 type proofFacts struct {
-	seq     int
-	at      time.Time
-	account string
+	seq      int
+	at       time.Time
+	account  string
+	method   flow.Method
+	verified bool // by a passkey that verified its user
 }
 
 // flowFacts is what the world knows of one flow.
@@ -103,6 +108,12 @@ type flowFacts struct {
 	tried     bool       // a code was typed since
 	leaves    bool       // the account's change of address is prepared
 	opened    bool       // an account was made
+
+	proofs   []*proofFacts // all that were made in this flow
+	app      appFacts      // whose key it has shown
+	ceremony *ceremonyFacts
+	removes  *factorFacts
+	enrolled bool // the change of a factor that it is for is made
 }
 
 func (f *flowFacts) byStranger() bool { return f.goal.ByStranger() }
@@ -115,6 +126,7 @@ type sessionFacts struct {
 	seq         int
 	proofAt     time.Time // of the proof in it
 	absolute    time.Time
+	proofs      []*proofFacts
 	native      bool      // it belongs to a client without cookies
 	used        time.Time // when it was shown last, by anybody
 	surely      time.Time // when that was last recorded for certain
@@ -193,6 +205,10 @@ type request struct {
 	vacant  bool // so was the one that the operator names
 	moved   bool // what the step has brought is noted
 
+	typed  typed
+	second flow.Choice // the rule that the account was held to
+	ruled  bool
+
 	disturbed bool // something ran in the middle of it
 }
 
@@ -214,6 +230,7 @@ const (
 type counts struct {
 	requests, sessions, interleaved, changes, repeats int
 	links, codes, completions, moves, signUps, shown  int
+	factors, uses                                     int
 	refusals                                          map[string]int
 }
 
@@ -224,6 +241,7 @@ func newLedger(rule auth.Throttle) *ledger {
 		throttle: &throttle{rule: rule, lanes: map[string]*lane{}, leaks: map[string]*leaky{}},
 		counts:   counts{refusals: map[string]int{}},
 		post:     post{alike: &sights{seen: map[string]string{}}, vague: map[string]int{}},
+		held:     held{factors: map[string]*factorFacts{}},
 	}
 }
 

@@ -102,7 +102,7 @@ func (l *ledger) stepped(r *request) {
 		f.reached = f.expects()
 	case d.what == "mail-link" && r.looking && l.opens(r, f.goal):
 		f.link, f.whom = r.link, r.link.account
-		f.proof = &proofFacts{seq: l.tick(), at: r.now, account: f.whom}
+		f.takes(&proofFacts{seq: l.tick(), at: r.now, account: f.whom, method: flow.MailLink})
 	case d.what == "mail-link" && r.looking && l.people[r.link.account].deleted:
 		f.whom = r.link.account // it was good when the flow took it over
 	}
@@ -163,7 +163,7 @@ func (a *arena) compareNew(r *request, p auth.Progress) {
 	kept := slices.ContainsFunc(r.writes, func(w string) bool {
 		return w == "recovery" || w == "activation" || w == "create account"
 	})
-	due := f.goal == flow.SignUp && r.free && f.reached != "" || f.link != nil && a.l.certain(f.link)
+	due := f.goal == flow.SignUp && r.free && f.reached != "" || f.link != nil && a.l.certain(f.link) && f.need == flow.PasswordChange
 	switch {
 	case done != kept:
 		a.l.fail("done: %t, and in the stores: %t", done, kept)

@@ -1,6 +1,8 @@
 package auth_test
 
 import (
+	"slices"
+
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/flow"
 )
@@ -34,6 +36,8 @@ func (l *ledger) recovered(r *request, c auth.Completion) {
 	case problem != "":
 	case p.status != flow.Active && p.status != flow.Locked:
 		problem = "a reset of an account that is " + p.status.String()
+	case len(l.heldBy(p.id)) > 0 && !slices.ContainsFunc(r.flow.proofs, func(q *proofFacts) bool { return secondMethods.Has(q.method) }):
+		problem = "a reset past a second factor"
 	case c.Hash != hashOf("h1", r.next) || len(r.next) < 8 || c.EndSessions != r.deed.others:
 		problem = "a reset to something else than was asked for"
 	case len(c.Letters) != 1 || c.Letters[0].Kind != auth.PasswordNotice || c.Letters[0].Account != c.Account:
@@ -89,6 +93,8 @@ func (l *ledger) leaving(r *request, id string, undo auth.Ticket, letters []auth
 	problem := l.mayGoOn(r, id, true)
 	switch {
 	case problem != "":
+	case l.fallsToChange(r, id) != "":
+		problem = l.fallsToChange(r, id)
 	case f.acting == nil || !r.fenced:
 		problem = "by a session that had ended"
 	case p.deleted || p.status != flow.Active:

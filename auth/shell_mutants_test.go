@@ -89,9 +89,14 @@ const mutantVariable = "CARDEA_MUTANT"
 // TestShellExplorationFindsMutants builds this package's tests once, over sources in which each mutant waits to be
 // switched on, and runs the exploration with one after another: each must be found. With -short it takes a sample.
 func TestShellExplorationFindsMutants(t *testing.T) {
-	binary := buildMutants(t)
+	binary := buildMutants(t, slices.Concat(mutants, factorMutants))
+	t.Run("passwords and mail", func(t *testing.T) { findMutants(t, binary, "^TestShellExploration$", mutants) })
+	t.Run("second factors", func(t *testing.T) { findMutants(t, binary, "^TestShellFactorExploration$", factorMutants) })
+}
+
+func findMutants(t *testing.T, binary, exploration string, mutants []mutant) {
 	run := func(name string) (string, error) {
-		cmd := exec.Command(binary, "-test.run", "^TestShellExploration$", "-test.short")
+		cmd := exec.Command(binary, "-test.run", exploration, "-test.short")
 		cmd.Env = append(os.Environ(), mutantVariable+"="+name)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -111,7 +116,7 @@ func TestShellExplorationFindsMutants(t *testing.T) {
 }
 
 // buildMutants writes the mutants into copies of the sources and lets the compiler see those in their place.
-func buildMutants(t *testing.T) string {
+func buildMutants(t *testing.T, mutants []mutant) string {
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	folder := t.TempDir()

@@ -65,7 +65,7 @@ func (l *ledger) mayIssue(r *request, account string) string {
 		return "a session for an account that is gone"
 	case p.status != flow.Active:
 		return "a session for an account that is " + p.status.String()
-	case p.compromised && f.goal == flow.SignIn:
+	case p.compromised && f.goal == flow.SignIn && proves(l.evidence(r), flow.Password):
 		return "a sign-in past a compromised password"
 	case f.whom != account && r.whom != account:
 		return "a session for another account than the flow is about"
@@ -78,7 +78,10 @@ func (l *ledger) mayIssue(r *request, account string) string {
 	case f.closed && r.saved != f.version:
 		return "a session from a flow that is over"
 	}
-	return l.mayGoOn(r, account, f.goal == flow.StepUp && f.target.MaxAge > 0 || f.target.Enrol == flow.MailCode)
+	if problem := l.mayGoOn(r, account, f.goal == flow.StepUp && f.target.MaxAge > 0 || f.goal == flow.Enrolment && f.target.Enrol != flow.Password); problem != "" {
+		return problem
+	}
+	return l.falls(r, account)
 }
 
 // mayGoOn holds for everything that a flow does in the name of an account: what was proven in it, when, by
@@ -107,7 +110,7 @@ func (l *ledger) mayGoOn(r *request, account string, inherited bool) string {
 		switch {
 		case e.sessions && !late:
 			return "all sessions were ended in the middle of it"
-		case e.security && f.byStranger() && proof.seq < e.seq, e.security && !f.byStranger() && f.seq < e.seq:
+		case e.security && f.byStranger() && l.evidence(r)[0].seq < e.seq, e.security && !f.byStranger() && f.seq < e.seq:
 			return "the account changed since the flow saw it"
 		}
 	}
@@ -167,16 +170,19 @@ func (l *ledger) mayChange(r *request, account string) string {
 	if proof := f.proof; f.goal == flow.Enrolment && r.proof == nil && r.now.Sub(proof.at) > shellLimits.Fresh {
 		return "the proof was not fresh any more"
 	}
-	return ""
+	return l.fallsToChange(r, account)
 }
 
 // owed reports whether the step must have led to a session in an undisturbed world, so that an installation that
 // refuses everybody fails as well.
 func (l *ledger) owed(r *request) bool {
 	f := r.flow
-	if r.deed.what != "password" || r.expect.class != proceeds || !r.right || r.deed.hostile || r.deed.busy {
+	if r.expect.class != proceeds || !r.right || r.deed.hostile || r.deed.busy {
 		return false
 	}
 	p := l.people[f.whom]
-	return p.status == flow.Active && !p.compromised && !p.ahead && f.goal != flow.Enrolment
+	if r.deed.what != "password" && (!r.deed.proves() || p == nil) {
+		return false
+	}
+	return p.status == flow.Active && !p.compromised && !p.ahead && (f.goal == flow.SignIn || f.goal == flow.StepUp) && l.falls(r, p.id) == ""
 }

@@ -17,8 +17,9 @@ import (
 // search explores an installation, with or without a planted fault, in three ways: every order of deeds from a
 // few openings, to a depth; every pair of deeds of which one runs in the middle of the other; and long walks.
 type search struct {
-	t     testing.TB
-	fault fault
+	t        testing.TB
+	fault    fault
+	factored bool // people may have second factors
 
 	alike   *sights
 	mu      sync.Mutex
@@ -74,6 +75,8 @@ func (s *search) count(a *arena) {
 	s.total.moves += c.moves
 	s.total.signUps += c.signUps
 	s.total.shown += c.shown
+	s.total.factors += c.factors
+	s.total.uses += c.uses
 	s.total.repeats += c.repeats
 	for reason, n := range c.refusals {
 		s.total.refusals[reason] += n
@@ -82,7 +85,7 @@ func (s *search) count(a *arena) {
 
 // arena returns a new arena, in which strangers see what they see in all others.
 func (s *search) arena() *arena {
-	a := newArena(s.t, s.fault)
+	a := newArena(s.t, s.fault, s.factored)
 	a.l.post.alike = s.alike
 	return a
 }
@@ -186,6 +189,7 @@ func epilogue(a *arena) []deed {
 	}
 	list = append(list, begin(owner, "use"), begin(thief, "use"), begin(thief, "use").with(stolen), begin(thief, "use").with(ended))
 	list = append(list, mailEpilogue(a)...)
+	list = append(list, factorEpilogue(a)...)
 	list = append(list, pause(shellLimits.Total))
 	for i, f := range a.l.begun {
 		list = append(list, submit(f.by, i, rightOne), submit(f.by, i, rightOne).aged(1))
@@ -221,6 +225,9 @@ func (a *arena) anyDeed(random *rand.Rand, depth int) deed {
 	if random.IntN(2) == 0 {
 		choices = a.mailChoices
 	}
+	if a.l.held.possible && random.IntN(3) > 0 {
+		choices = a.factorChoices
+	}
 	if list := choices(); random.IntN(100) < 45 {
 		d = list[random.IntN(len(list))]
 	}
@@ -247,6 +254,9 @@ func (a *arena) natural(random *rand.Rand) deed {
 		if f.closed || f.expired(a.w.clock.Now()) || random.IntN(3) == 0 {
 			continue
 		}
+		if d, ok := a.naturalFactor(i, random); ok {
+			return d
+		}
 		if d, ok := a.naturalMail(i, random); ok {
 			return d
 		}
@@ -262,6 +272,9 @@ func (a *arena) natural(random *rand.Rand) deed {
 	}
 	by := random.IntN(clients)
 	if s := a.l.byToken(a.clients[by].session); s != nil && a.l.live(s, a.w.clock.Now()) {
+		if a.l.held.possible && random.IntN(3) > 0 {
+			return a.factorBeginning(by, random)
+		}
 		return begin(by, []string{"step-up", "fresh", "enrol", "end-others", "use"}[random.IntN(5)])
 	}
 	return signIn(by, random.IntN(2))

@@ -14,6 +14,7 @@ func (a *arena) settle() {
 	for _, p := range l.order {
 		id := p.id
 		a.settleAccount(p)
+		a.settleFactors(p)
 		list, err := a.w.sessions.List(context.Background(), id, now)
 		if err != nil {
 			l.fail("list: %v", err)

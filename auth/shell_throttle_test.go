@@ -71,7 +71,7 @@ func (x *leaky) less(now time.Time, leak time.Duration) {
 // attempt is one try of a password with the counts that it is in.
 type attempt struct {
 	lane            *lane
-	prefix, account *leaky // nil for a known device
+	prefix, account *leaky // of a known device: nil, and that of all that it tries
 	given           bool   // it was given back
 }
 
@@ -85,7 +85,7 @@ func at[T any](m map[string]*T, key string) *T {
 // attempt finds the counts of a try. An unknown address has counts as an account has.
 func (t *throttle) attempt(whom string, known bool, machine int, addr netip.Addr) *attempt {
 	if known {
-		return &attempt{lane: at(t.lanes, fmt.Sprint("device ", machine, " ", whom))}
+		return &attempt{lane: at(t.lanes, fmt.Sprint("device ", machine, " ", whom)), account: at(t.leaks, deviceCount(machine, whom))}
 	}
 	return &attempt{
 		lane: at(t.lanes, whom), prefix: at(t.leaks, addr.String()), account: at(t.leaks, whom),
@@ -96,16 +96,21 @@ func (t *throttle) allows(a *attempt, now time.Time) bool {
 	if !a.lane.open(t.rule, now) {
 		return false
 	}
-	return a.prefix == nil ||
-		a.prefix.at(now, t.rule.PrefixLeak) < t.rule.PrefixCap && a.account.at(now, t.rule.AccountLeak) < t.rule.AccountCap
+	return (a.prefix == nil || a.prefix.at(now, t.rule.PrefixLeak) < t.rule.PrefixCap) &&
+		a.account.at(now, t.rule.AccountLeak) < t.rule.AccountCap
+}
+
+// deviceCount is what a known device tries of one account is counted under, of all methods together.
+func deviceCount(machine int, whom string) string {
+	return fmt.Sprint("all of device ", machine, " ", whom)
 }
 
 func (t *throttle) count(a *attempt, now time.Time) {
 	a.lane.add(now)
 	if a.prefix != nil {
 		a.prefix.add(now, t.rule.PrefixLeak)
-		a.account.add(now, t.rule.AccountLeak)
 	}
+	a.account.add(now, t.rule.AccountLeak)
 }
 
 // giveBack is what a success does: the failures in a row are over, and the shared counts lose the try.
@@ -123,8 +128,8 @@ func (t *throttle) giveBack(a *attempt, now time.Time, success bool) {
 	}
 	if a.prefix != nil {
 		a.prefix.less(now, t.rule.PrefixLeak)
-		a.account.less(now, t.rule.AccountLeak)
 	}
+	a.account.less(now, t.rule.AccountLeak)
 }
 
 // forget is what a full sign-in does for the account, and an operator for its lane too.
@@ -132,12 +137,19 @@ func (t *throttle) forget(account string, all bool) {
 	*at(t.leaks, account) = leaky{}
 	if all {
 		*at(t.lanes, account) = lane{}
+		for _, m := range typedMethods {
+			*at(t.lanes, methodLane(m, account, false, 0)) = lane{}
+		}
 	}
 }
 
-// begin counts a flow that is begun, and reports whether it may be.
-func (t *throttle) begin(addr netip.Addr, now time.Time) bool {
-	x := at(t.leaks, "begin "+addr.String())
+// begin counts a flow that is begun, by a page that offers passkeys or by a person, and reports whether it may be.
+func (t *throttle) begin(what string, addr netip.Addr, now time.Time) bool {
+	lane := "begin "
+	if what == "touch" {
+		lane = "begin by itself "
+	}
+	x := at(t.leaks, lane+addr.String())
 	if x.at(now, t.rule.BeginLeak) >= t.rule.BeginCap {
 		return false
 	}

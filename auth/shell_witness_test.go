@@ -31,6 +31,7 @@ func (l *ledger) witnessed(c *auth.Config) {
 	c.Sessions = witnessSessions{c.Sessions, l}
 	c.Audit = witnessAudit{c.Audit, l}
 	c.Letters, c.Tickets = witnessLetters{c.Letters, l}, witnessTickets{c.Tickets, l}
+	l.watches(c)
 	c.Logger = slog.New(witnessLog{slog.DiscardHandler, l})
 }
 
@@ -112,6 +113,9 @@ func (a witnessAccounts) Delete(ctx context.Context, id string) error {
 	if p := a.l.people[id]; err == nil && p != nil {
 		a.l.wrote(ctx, "delete")
 		p.deleted = true
+		for _, x := range a.l.heldBy(id) {
+			x.gone = true
+		}
 	}
 	return err
 }
@@ -211,7 +215,7 @@ func (c witnessCounters) Take(ctx context.Context, b []auth.Bucket, now time.Tim
 func (c witnessCounters) Refund(ctx context.Context, b []auth.Bucket, now time.Time) error {
 	err := c.Counters.Refund(ctx, b, now)
 	if err == nil {
-		c.l.gaveBack(requestIn(ctx))
+		c.l.gaveBack(requestIn(ctx), false)
 	}
 	return err
 }
@@ -219,7 +223,7 @@ func (c witnessCounters) Refund(ctx context.Context, b []auth.Bucket, now time.T
 func (c witnessCounters) Reset(ctx context.Context, keys ...string) error {
 	err := c.Counters.Reset(ctx, keys...)
 	if err == nil {
-		c.l.gaveBack(requestIn(ctx))
+		c.l.gaveBack(requestIn(ctx), true)
 	}
 	return err
 }

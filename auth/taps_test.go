@@ -236,6 +236,10 @@ func (s tapFactors) Factors(ctx context.Context, account string) ([]auth.StoredF
 	return tapped(s.t, ctx, "Factors.Factors", func() ([]auth.StoredFactor, error) { return s.FactorStore.Factors(ctx, account) })
 }
 
+func (s tapFactors) FindPasskey(ctx context.Context, handle string) (auth.StoredFactor, error) {
+	return tapped(s.t, ctx, "Factors.FindPasskey", func() (auth.StoredFactor, error) { return s.FactorStore.FindPasskey(ctx, handle) })
+}
+
 func (s tapFactors) ChangeFactors(ctx context.Context, c auth.FactorChange) (flow.Epochs, error) {
 	return tapped(s.t, ctx, "Factors.ChangeFactors", func() (flow.Epochs, error) { return s.FactorStore.ChangeFactors(ctx, c) })
 }

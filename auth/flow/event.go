@@ -104,9 +104,9 @@ type (
 	ProofChecked struct {
 		Proof   Proof   // of which account; At is set by the machine
 		Failure Refusal // why there is no proof; zero if there is one
-		// Security is the account's security epoch from before the proof was looked at, where the proof names the
-		// account; zero if it is not known. A credential that is removed in the same moment proves nothing then.
-		Security uint64
+		// Epochs are the account's, from before the credential was used, where the proof names the account; zero if
+		// they are not known. What is removed or ended in the same moment stays so.
+		Epochs Epochs
 	}
 
 	// RiskAssessed answers AssessRisk.

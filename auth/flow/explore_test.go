@@ -107,7 +107,7 @@ func keyOf(s state) key {
 	p.flag(f.Candidate.Identifier != "", f.Candidate.Proven, f.Spent)
 	p.put(packAwait(f.await)...)
 	p.put(uint8(claim.Method), name(claim.Account), name(claim.Connection), uint8(claim.Upstream))
-	p.flag(claim.Verified, f.as != 0)
+	p.flag(claim.Verified, f.as != Epochs{})
 	proofs := slices.SortedFunc(slices.Values(f.Proofs), func(a, b Proof) int {
 		return cmp.Or(int(a.Method)-int(b.Method), strings.Compare(a.Connection, b.Connection))
 	})
@@ -381,7 +381,7 @@ func proofAnswers(w world, f Flow, asked CheckProof) []Event {
 	for _, p := range proofs {
 		events = append(events, ProofChecked{Proof: p})
 		if asked.Method == Passkey && p.Account != "" {
-			events = append(events, ProofChecked{Proof: p, Security: 9}) // and the account has changed when it is looked up
+			events = append(events, ProofChecked{Proof: p, Epochs: Epochs{Security: 9}}) // and the account has changed when it is looked up
 		}
 	}
 	return events

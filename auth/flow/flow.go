@@ -97,7 +97,7 @@ type Flow struct {
 
 	await Effect // the effect whose result is due; never stored, since no request ends while one is
 	claim Proof  // a proof whose account is being looked up
-	as    uint64 // the security epoch that the account had then; zero if it is not known
+	as    Epochs // that the account had then; zero if they are not known
 }
 
 // Challenge is what is out with the person: a mailed code, a ceremony, a stay at a provider. The zero

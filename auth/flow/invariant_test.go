@@ -122,11 +122,11 @@ func checkFacts(w world, s state, e Event, next Flow) error {
 	}
 	switch e := e.(type) {
 	case ProofChecked:
-		if next.claim.Method != 0 && next.as != e.Security {
+		if next.claim.Method != 0 && next.as != e.Epochs {
 			return errors.New("it is forgotten how the account stood that a proof names")
 		}
 	case SubjectFound:
-		if s.f.as != 0 && s.f.as != e.Subject.Epochs.Security {
+		if s.f.as != (Epochs{}) && s.f.as != e.Subject.Epochs {
 			if next.Outcome != Ended || next.Proven() {
 				return errors.New("a proof from before a change of its account counts")
 			}

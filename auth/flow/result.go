@@ -53,8 +53,8 @@ func (r *run) found(asked FindSubject, e SubjectFound) bool {
 	r.f.Subject, r.f.Known = e.Subject, e.Known
 	r.trust(e.Trusted)
 	claim, as := r.f.claim, r.f.as
-	r.f.claim, r.f.as = Proof{}, 0
-	if claim.Method != 0 && as != 0 && as != e.Subject.Epochs.Security {
+	r.f.claim, r.f.as = Proof{}, Epochs{}
+	if claim.Method != 0 && as != (Epochs{}) && as != e.Subject.Epochs {
 		r.end(Stale)
 		return true
 	}
@@ -102,7 +102,7 @@ func (r *run) checked(asked CheckProof, e ProofChecked) bool {
 	case proof.Account == r.f.Subject.Account && !r.f.Subject.Decoy:
 		r.accept(proof)
 	case r.namesSubject(proof.Method):
-		r.f.claim, r.f.as = proof, e.Security
+		r.f.claim, r.f.as = proof, e.Epochs
 		r.ask(FindSubject{Account: proof.Account})
 	default:
 		r.fail(proof.Method, Refusal{Reason: WrongPerson})
