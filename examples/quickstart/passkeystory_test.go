@@ -70,11 +70,6 @@ type credential struct {
 	SignCount            float64 `json:"signCount"`
 }
 
-func (d device) verifies(so bool) {
-	d.b.t.Helper()
-	call(d.b, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: d.id, IsUserVerified: so})
-}
-
 // touched says whether somebody touches the device whenever it asks.
 func (d device) touched(so bool) {
 	d.b.t.Helper()
