@@ -286,6 +286,7 @@ func TestFreshnessAtItsBoundary(t *testing.T) {
 	require.False(t, Meets(target, at(-clockSkew-1), epoch), "a clock that was set back must not keep proofs fresh")
 	require.False(t, Meets(Target{Assurance: AAL1}, at(0), epoch), "zero counts only proofs of the flow itself")
 	require.False(t, Meets(Target{Methods: MethodsOf(TOTP), MaxAge: time.Hour}, at(0), epoch))
+	require.False(t, Meets(Target{Operation: Operation{Hash: "h", Text: "Pay"}, MaxAge: time.Hour}, at(0), epoch), "a session confirms no operation")
 }
 
 func TestAssurance(t *testing.T) {

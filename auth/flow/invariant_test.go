@@ -36,10 +36,11 @@ func checkState(m machine, w world, s state) error {
 			return fmt.Errorf("a proof of %q in a flow about %q", proof.Account, f.Subject.Account)
 		}
 	}
+	missing := unmet(p, f, s.now)
 	for _, r := range w.others {
 		other := p
 		other.Rules = r
-		if unmet(other, f, s.now) != unmet(p, f, s.now) {
+		if unmet(other, f, s.now) != missing {
 			return fmt.Errorf("the goal looks at %+v", r)
 		}
 	}

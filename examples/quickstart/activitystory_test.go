@@ -10,8 +10,10 @@ import (
 // TestActivityInABrowser: somebody guesses, and the owner reads of it on the account page, beside what they did
 // themselves, in the page's own language.
 func TestActivityInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startSite(t)
 			b := openBrowser(t, s, language)
 			b.noScripts()

@@ -117,6 +117,7 @@ func (call caller) enter(t *testing.T, s site, who person, keep bool) answer {
 
 // TestTheStoryOverJSON is the story of the pages for a program, told by net/http and by curl.
 func TestTheStoryOverJSON(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		open func(*testing.T, site) caller
@@ -125,6 +126,7 @@ func TestTheStoryOverJSON(t *testing.T) {
 		{"curl", curlCaller},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := startSite(t)
 			first, second := c.open(t, s), c.open(t, s)
 			signInOverJSON(t, s, first)
@@ -245,6 +247,7 @@ func changeOverJSON(t *testing.T, s site, first, second caller) {
 
 // TestBadInput: each request that no program of ours would send gets a status of its own kind and a stable code.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	const begin = `{"goal":"sign-in"}`
 	const asJSON = "application/json"
 	const page = "" // is answered with a page, which has no code
@@ -324,6 +327,7 @@ func TestBadInput(t *testing.T) {
 
 // TestReturnAddresses: a link to the sign-in page cannot lead to another site afterwards.
 func TestReturnAddresses(t *testing.T) {
+	t.Parallel()
 	s := startSite(t)
 	for _, target := range []string{
 		"https://evil.example/", "//evil.example", `/\evil.example`, `\/evil.example`, "/\t/evil.example",

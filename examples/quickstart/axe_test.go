@@ -24,6 +24,7 @@ var axe = sync.OnceValues(func() (string, error) {
 
 // TestAxe says whether the stories in the browser hold every page that they look at against axe-core.
 func TestAxe(t *testing.T) {
+	t.Parallel()
 	text, err := axe()
 	require.NoError(t, err)
 	if text == "" && os.Getenv("CI") == "true" {

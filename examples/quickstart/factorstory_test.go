@@ -23,8 +23,10 @@ func (a authenticator) code(t *testing.T, later int) string {
 
 // TestAuthenticatorAppInABrowser pairs an app, signs in with it, and with a recovery code when it is lost.
 func TestAuthenticatorAppInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startSite(t)
 			b := openBrowser(t, s, language)
 			b.noScripts()

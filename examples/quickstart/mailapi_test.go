@@ -17,6 +17,7 @@ func token(t *testing.T, link string) string {
 
 // TestTheMailboxOverJSON is what goes through the mailbox, for a program.
 func TestTheMailboxOverJSON(t *testing.T) {
+	t.Parallel()
 	s := startSite(t, "-sign-up")
 	call := httpCaller(t, s, newClient(t))
 	step := func(body fields) answer { return call("POST", "/auth/flow", body) }

@@ -133,8 +133,8 @@ func startMailingSite(t *testing.T, flags ...string) site {
 	require.NoError(t, err)
 	port, ready := strings.CutPrefix(strings.TrimSpace(line), "READY ")
 	require.True(t, ready, line)
-	t.Setenv("SSL_CERT_FILE", certificate) // for the site: this machine's certificates have none of the server's
-	s := startSite(t, append(flags, "-smtp", "127.0.0.1:"+port, "-smtp-user", "quickstart", "-smtp-password-file", secret, "-from", "Quickstart <no-reply@quickstart.example>")...)
+	trusted := []string{"SSL_CERT_FILE=" + certificate} // this machine's certificates have none of the server's
+	s := startSiteIn(t, trusted, append(flags, "-smtp", "127.0.0.1:"+port, "-smtp-user", "quickstart", "-smtp-password-file", secret, "-from", "Quickstart <no-reply@quickstart.example>")...)
 	s.mails = &mailbox{used: map[string]bool{}, read: func(t *testing.T, address string) []mailed { return delivered(t, out, address) }}
 	return s
 }

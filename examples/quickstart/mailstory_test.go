@@ -20,8 +20,10 @@ const (
 
 // TestInvitationInABrowser: the link opens a page for the first password, and then the person signs in.
 func TestInvitationInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startMailingSite(t)
 			mary := person{"mary@example.com", fresh}
 			link := s.mails.link(t, mary.address)
@@ -85,8 +87,10 @@ func (b *browser) badLink() {
 
 // TestForgottenPasswordInABrowser: asked for in one browser, done in another, and all sessions end.
 func TestForgottenPasswordInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startMailingSite(t)
 			b := openBrowser(t, s, language)
 			b.signIn(ada, true)
@@ -129,8 +133,10 @@ func TestForgottenPasswordInABrowser(t *testing.T) {
 
 // TestSignUpInABrowser opens an account, and shows the owner of a taken address nothing else.
 func TestSignUpInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startMailingSite(t, "-sign-up")
 			b := openBrowser(t, s, language)
 			b.visit("/auth/sign-in")
@@ -160,8 +166,10 @@ func TestSignUpInABrowser(t *testing.T) {
 
 // TestChangeOfAddressInABrowser: proven by a code at the new address, told to the old one, and undone from there.
 func TestChangeOfAddressInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startMailingSite(t)
 			b := openBrowser(t, s, language)
 			b.signIn(grace, false)
@@ -202,19 +210,25 @@ func TestChangeOfAddressInABrowser(t *testing.T) {
 
 // TestMailHelpInABrowser: the page that every mail leads to.
 func TestMailHelpInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
-		b := openBrowser(t, startSite(t), language)
-		b.visit("/auth/help/mail")
-		require.Equal(t, b.texts["mail-help.title"], b.text("h1"))
-		b.look("mail-help")
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			b := openBrowser(t, startSite(t), language)
+			b.visit("/auth/help/mail")
+			require.Equal(t, b.texts["mail-help.title"], b.text("h1"))
+			b.look("mail-help")
+		})
 	}
 }
 
 // TestTrustedDeviceInABrowser: after a code from a mail the device is trusted, by a name that its owner gives it, and
 // asked for no code until the trust is taken back.
 func TestTrustedDeviceInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startMailingSite(t)
 			b := openBrowser(t, s, language)
 			b.toSecondFactor(ada)

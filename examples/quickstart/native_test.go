@@ -79,8 +79,10 @@ func bareCurlCaller(t *testing.T, s site) caller {
 
 // TestTheStoryOfAnApp is the story over JSON for a program that keeps its tokens itself.
 func TestTheStoryOfAnApp(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(*testing.T, site) caller{"net/http": bareCaller, "curl": bareCurlCaller} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := startSite(t, "-native")
 			app, second, web := open(t, s), open(t, s), httpCaller(t, s, newClient(t))
 			require.Equal(t, 401, app("GET", "/secret", nil).status)
@@ -105,6 +107,7 @@ func TestTheStoryOfAnApp(t *testing.T) {
 
 // TestAppsAreServedOnRequestOnly: without its flag the program takes no token from a header.
 func TestAppsAreServedOnRequestOnly(t *testing.T) {
+	t.Parallel()
 	app := bareCaller(t, startSite(t))
 	a := app("POST", "/auth/flow", fields{"goal": "sign-in", "identifier": ada.address})
 	require.Equal(t, 403, a.status)

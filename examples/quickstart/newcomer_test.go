@@ -12,6 +12,7 @@ import (
 
 // TestANewcomerCompilesMainAlone does what a reader of the README does: main.go, alone, in an empty module.
 func TestANewcomerCompilesMainAlone(t *testing.T) {
+	t.Parallel()
 	checkout, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	folder := t.TempDir()

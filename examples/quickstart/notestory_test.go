@@ -11,8 +11,10 @@ const noteText = "Delete your note “Remember the milk” for ever"
 // TestDeletingTheNoteInABrowser: pressed once, nothing happens but a question; confirmed and pressed again, it happens,
 // and once.
 func TestDeletingTheNoteInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.signIn(ada, false)
 			b.visit("/")

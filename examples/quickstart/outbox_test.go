@@ -19,8 +19,10 @@ import (
 
 // TestTheOutboxInABrowser: a code is read where the mail is shown, and a link in a mail opens its page.
 func TestTheOutboxInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t, "-invite", ""), language)
 			b.visit("/outbox")
 			require.Equal(t, "Outbox", b.text("h1"))
@@ -66,6 +68,7 @@ func TestTheOutboxInABrowser(t *testing.T) {
 // TestALinkInTheOutbox: a mail stands in a frame that may do nothing but lead the page elsewhere, if somebody
 // clicks.
 func TestALinkInTheOutbox(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t, startSite(t), "en")
 	b.signIn(ada, false)
 	b.visit("/outbox?to=" + ada.address)
@@ -85,6 +88,7 @@ func TestALinkInTheOutbox(t *testing.T) {
 
 // TestSomebodyIsInvited: the demo has somebody to begin as, who can be anybody.
 func TestSomebodyIsInvited(t *testing.T) {
+	t.Parallel()
 	for _, address := range []string{"mary@example.com", "alan@example.com"} {
 		s := startSite(t, "-invite", address)
 		require.True(t, strings.HasPrefix(s.mails.link(t, address), s.url+"/auth/link/invitation?t="))
@@ -93,8 +97,10 @@ func TestSomebodyIsInvited(t *testing.T) {
 
 // TestMailsOverARealServer: with its flags the program sends mails, in both languages, and shows none.
 func TestMailsOverARealServer(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startMailingSite(t)
 			b := openBrowser(t, s, language)
 			b.visit(secretPage)
@@ -119,6 +125,7 @@ func TestMailsOverARealServer(t *testing.T) {
 
 // TestTheFlagsOfAMailServer: what is wrong with them is said before anything is served, and all of it.
 func TestTheFlagsOfAMailServer(t *testing.T) {
+	t.Parallel()
 	path, err := binary()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), path, "-data", filepath.Join(t.TempDir(), "site.db"), "-smtp", "mail.example", "-smtp-password-file", filepath.Join(t.TempDir(), "none"))

@@ -70,11 +70,6 @@ type credential struct {
 	SignCount            float64 `json:"signCount"`
 }
 
-func (d device) verifies(so bool) {
-	d.b.t.Helper()
-	call(d.b, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: d.id, IsUserVerified: so})
-}
-
 // touched says whether somebody touches the device whenever it asks.
 func (d device) touched(so bool) {
 	d.b.t.Helper()
@@ -117,8 +112,10 @@ func (b *browser) waitFor(expression string) {
 // TestPasskeysInABrowser adds a passkey and signs in with it: by the button, by what the address field offers, and
 // beside a password.
 func TestPasskeysInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startSite(t)
 			b := openBrowser(t, s, language)
 			laptop := b.plug(platform)
@@ -170,9 +167,11 @@ func TestPasskeysInABrowser(t *testing.T) {
 
 // TestLyingAuthenticatorsInABrowser: what an authenticator only claims, or somebody else's says, signs nobody in.
 func TestLyingAuthenticatorsInABrowser(t *testing.T) {
+	t.Parallel()
 	yes, no := true, false
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			s := startSite(t)
 			b := openBrowser(t, s, language)
 			laptop := b.plug(platform)
@@ -225,6 +224,7 @@ func TestLyingAuthenticatorsInABrowser(t *testing.T) {
 // TestSecurityKeysInABrowser: one that knows nobody stands beside a password, and its user's verification is not
 // taken from it where two factors are due at once.
 func TestSecurityKeysInABrowser(t *testing.T) {
+	t.Parallel()
 	s := startSite(t)
 	b := openBrowser(t, s, "en")
 	key := b.plug(securityKey)

@@ -58,12 +58,19 @@ type site struct {
 // startSite runs the program on a free port of this machine with a database of its own, until the test ends.
 func startSite(t *testing.T, flags ...string) site {
 	t.Helper()
+	return startSiteIn(t, nil, flags...)
+}
+
+// startSiteIn is startSite with more variables in the program's environment.
+func startSiteIn(t *testing.T, variables []string, flags ...string) site {
+	t.Helper()
 	path, err := binary()
 	require.NoError(t, err, "go build")
 	addr := freeAddress(t)
 	said := &bytes.Buffer{}
 	cmd := exec.Command(path, append(flags, "-addr", addr, "-data", filepath.Join(t.TempDir(), "site.db"))...)
 	cmd.Stdout, cmd.Stderr = said, said
+	cmd.Env = append(os.Environ(), variables...)
 	require.NoError(t, cmd.Start())
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
@@ -84,6 +91,7 @@ func startSite(t *testing.T, flags ...string) site {
 	return site{url: "http://" + addr, mails: outboxOf("http://" + addr)}
 }
 
+// freeAddress is one that nobody listens on, and that no other test was given: its site may not listen yet.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")
@@ -91,8 +99,13 @@ func freeAddress(t *testing.T) string {
 	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
+	if _, given := givenPorts.LoadOrStore(port, true); given {
+		return freeAddress(t)
+	}
 	return net.JoinHostPort("localhost", port)
 }
+
+var givenPorts sync.Map
 
 // newClient is a client with cookies that follows no redirect.
 func newClient(t *testing.T) *http.Client {

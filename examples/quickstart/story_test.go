@@ -18,8 +18,10 @@ const secretPage = "/secret?page=1"
 
 // TestSignInInABrowser: a protected page, the address, a wrong password, the right one, and back to the page.
 func TestSignInInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.noScripts()
 			b.visit(secretPage)
@@ -67,8 +69,10 @@ func TestSignInInABrowser(t *testing.T) {
 // TestTooManyPasswordsInABrowser: after five wrong passwords the page says how long to wait, and the right one
 // has to wait too.
 func TestTooManyPasswordsInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.visit(secretPage)
 			b.identify(ada.address, false)
@@ -87,6 +91,7 @@ func TestTooManyPasswordsInABrowser(t *testing.T) {
 
 // TestKeepMeSignedIn: the cookie outlives the browser, for 30 days.
 func TestKeepMeSignedIn(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t, startSite(t), "en")
 	b.signIn(ada, true)
 	cookie := b.cookie("cardea-session")
@@ -96,8 +101,10 @@ func TestKeepMeSignedIn(t *testing.T) {
 
 // TestNotYou: the way back from the password to the address.
 func TestNotYou(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.visit(secretPage)
 			b.identify(grace.address, false)
@@ -116,8 +123,10 @@ func TestNotYou(t *testing.T) {
 
 // TestSessionsInABrowser: the account page lists sessions, ends one, and ends all others.
 func TestSessionsInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.signIn(ada, true)
 			b.visit("/auth/account")
@@ -160,6 +169,7 @@ func TestSessionsInABrowser(t *testing.T) {
 // what it does not have. Chromium asks for a page that cannot exist, and unless that is a 404 it leads the
 // person to the front page instead (W3C, A Well-Known URL for Changing Passwords).
 func TestPasswordManagersFindTheForm(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t, startSite(t), "en")
 	b.signIn(ada, false)
 	b.visit("/.well-known/change-password")
@@ -169,9 +179,11 @@ func TestPasswordManagersFindTheForm(t *testing.T) {
 // TestChangeOfPasswordInABrowser: the present one is asked for, a weak new one is refused with a reason, and a
 // good one ends the other sessions.
 func TestChangeOfPasswordInABrowser(t *testing.T) {
+	t.Parallel()
 	const changed = "violet ladder umbrella thirty"
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.signIn(ada, false)
 			second := b.another()
@@ -214,8 +226,10 @@ func TestChangeOfPasswordInABrowser(t *testing.T) {
 
 // TestSignOutInABrowser: the cookie is gone, and the Back button shows nothing.
 func TestSignOutInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.signIn(ada, true)
 			b.visit("/auth/account")
@@ -248,8 +262,10 @@ func TestSignOutInABrowser(t *testing.T) {
 // TestAFormThatWasOpenForTooLong: one tab signs out, and the form in the other is worth nothing any more. The
 // page says so and leads on.
 func TestAFormThatWasOpenForTooLong(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.visit("/auth/sign-in")
 			other := b.tab()
@@ -273,8 +289,10 @@ func TestAFormThatWasOpenForTooLong(t *testing.T) {
 
 // TestAnOldTab: a form that is one step old shows where things stand and tries nothing; an older one ends.
 func TestAnOldTab(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.visit(secretPage)
 			b.identify(ada.address, false)
@@ -304,8 +322,10 @@ func TestAnOldTab(t *testing.T) {
 
 // TestOtherPages: pages that no story leads to.
 func TestOtherPages(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			b := openBrowser(t, startSite(t), language)
 			b.visit("/auth/nothing")
 			require.Equal(t, b.texts["error.404"], b.text("h1"))

@@ -28,6 +28,7 @@ func shell(t *testing.T, s site, folder, script string) string {
 // TestTheWalkThrough runs every command of the walk through the JSON API, and compares each answer with the one
 // that is shown: the same fields, and the same values but where a value is "…".
 func TestTheWalkThrough(t *testing.T) {
+	t.Parallel()
 	s := startSite(t, "-native")
 	text, err := os.ReadFile("../jsonclient/README.md")
 	require.NoError(t, err)
@@ -86,6 +87,7 @@ func requireLike(t *testing.T, want, got any, where string) {
 
 // TestTheReadmesCommands runs the lines with curl in the README, as they stand there.
 func TestTheReadmesCommands(t *testing.T) {
+	t.Parallel()
 	s := startSite(t)
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
