@@ -25,16 +25,8 @@ func showConfirm(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	account, err := x.h.svc.Account(x.r.Context(), s.Account)
+	account, token, err := x.formOf(s)
 	if err != nil {
-		return err
-	}
-	x.speak(account)
-	token, err := x.h.formToken(toSession, s.ID)
-	if err != nil {
-		return err
-	}
-	if _, err := x.browser(); err != nil {
 		return err
 	}
 	p := x.message("confirm")
@@ -47,6 +39,20 @@ func showConfirm(x *exchange) error {
 		},
 	}}
 	return x.render(http.StatusOK, "confirm", p)
+}
+
+// formOf prepares a page whose form is of the session and begins a flow: in the account's language, with the form's
+// token, for a browser that the flow can be bound to.
+func (x *exchange) formOf(s auth.Session) (account auth.Account, token string, err error) {
+	if account, err = x.h.svc.Account(x.r.Context(), s.Account); err != nil {
+		return account, "", err
+	}
+	x.speak(account)
+	if token, err = x.h.formToken(toSession, s.ID); err != nil {
+		return account, "", err
+	}
+	_, err = x.browser()
+	return account, token, err
 }
 
 func postConfirm(x *exchange) error {

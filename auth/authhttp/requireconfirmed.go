@@ -140,16 +140,8 @@ func (x *exchange) demand(s auth.Session, op auth.Operation, level flow.Assuranc
 // demandPage shows what would be done, and goes on to confirm it. It is made from the request itself and has no
 // address, so that no link leads to a sentence that the server did not write for this session.
 func (x *exchange) demandPage(s auth.Session, p problem) error {
-	account, err := x.h.svc.Account(x.r.Context(), s.Account)
+	account, token, err := x.formOf(s)
 	if err != nil {
-		return err
-	}
-	x.speak(account)
-	token, err := x.h.formToken(toSession, s.ID)
-	if err != nil {
-		return err
-	}
-	if _, err := x.browser(); err != nil {
 		return err
 	}
 	from := x.cameFrom()
