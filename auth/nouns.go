@@ -33,18 +33,6 @@ type Standing struct {
 	Epochs flow.Epochs
 }
 
-// Identity is a person as an external provider knows them. The key is issuer and subject together; the
-// address identifies nobody.
-type Identity struct {
-	Issuer        string
-	Subject       string
-	Email         string
-	EmailVerified bool // the provider says so, and is believed for this address
-	Name          string
-	AuthTime      time.Time      // when the person last proved to be there; zero if not told
-	Assurance     flow.Assurance // what the connection is configured to vouch for
-}
-
 // Session is what a session is known by. It holds no token and may be listed.
 type Session struct {
 	ID              string // public; ends the session, but does not open it
