@@ -1,5 +1,7 @@
 package flow
 
+import "time"
+
 // Effect is something for the shell to do, as data. In the list that Step returns, at most the last
 // effect asks for a result; the shell carries out the others and then gives Step the result as an event.
 // The set of effects is closed.
@@ -34,6 +36,8 @@ type (
 		Enrols     bool // the ceremony makes a new passkey
 		Named      bool // it asks for one of the subject's; else for whosever it is, and tells nothing of anybody
 		Verify     bool // it must verify its user, or it would prove nothing that is due
+		Fresh      bool // the provider is to authenticate the person anew, or to have done so at most MaxAge ago
+		MaxAge     time.Duration
 	}
 
 	// ReviewPassword holds a new password against the password policy. Answered by PasswordReviewed.
@@ -100,9 +104,10 @@ const (
 	UndoAddress                          // give it the former address back, raise both epochs and lock
 	ReopenAccount                        // make a locked account active, raise both epochs
 	RemoveFactor                         // remove the target's factor, raise the security epoch
+	UnlinkIdentity                       // disconnect the target's external identity, raise the security epoch
 )
 
-var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account", "change-address", "undo-address", "reopen-account", "remove-factor"}
+var changeNames = [...]string{"", "replace-password", "complete-recovery", "complete-activation", "create-account", "store-factor", "link-identity", "lock-account", "change-address", "undo-address", "reopen-account", "remove-factor", "unlink-identity"}
 
 // String returns the change's stable code.
 func (c Change) String() string { return nameOf(changeNames[:], uint8(c)) }
@@ -147,9 +152,10 @@ const (
 	DeviceTrusted
 	Reopened
 	FactorRemoved
+	IdentityUnlinked
 )
 
-var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out", "address-changed", "address-undone", "device-trusted", "reopened", "factor-removed"}
+var noticeNames = [...]string{"", "new-device", "password-changed", "factor-added", "identity-linked", "recovery-code-used", "locked-out", "address-changed", "address-undone", "device-trusted", "reopened", "factor-removed", "identity-unlinked"}
 
 // String returns the notice's stable code.
 func (n Notice) String() string { return nameOf(noticeNames[:], uint8(n)) }

@@ -97,7 +97,7 @@ func keyOf(s state) key {
 	}
 	sub, c, claim := f.Subject, f.Challenge, f.claim // epochs are left out: only a change matters, and Resume brings it
 	p.put(name(sub.Account), uint8(sub.Status), uint8(sub.Enrolled), uint8(sub.Enrolled>>8))
-	p.flag(sub.Decoy, sub.VerifyingPasskey, sub.Compromised, f.Changed, f.Identifier != "", f.Known)
+	p.flag(sub.Decoy, sub.VerifyingPasskey, sub.Compromised, f.Changed, f.Identifier != "", f.Known, sub.Reauthenticates)
 	p.put(uint8(f.Verdict), uint8(f.Failures), ageOf(s.now, f.Begun, 3), ageOf(s.now, f.Touched, 2))
 	if c.Method != 0 {
 		p.put(uint8(c.Method), name(c.Connection), uint8(c.Tries), 1+ageOf(s.now, c.At, 1))
@@ -107,7 +107,7 @@ func keyOf(s state) key {
 	p.flag(f.Candidate.Identifier != "", f.Candidate.Proven, f.Spent)
 	p.put(packAwait(f.await)...)
 	p.put(uint8(claim.Method), name(claim.Account), name(claim.Connection), uint8(claim.Upstream))
-	p.flag(claim.Verified, f.as != Epochs{})
+	p.flag(claim.Verified, f.as != Epochs{}, !claim.AuthTime.IsZero())
 	proofs := slices.SortedFunc(slices.Values(f.Proofs), func(a, b Proof) int {
 		return cmp.Or(int(a.Method)-int(b.Method), strings.Compare(a.Connection, b.Connection))
 	})
@@ -123,9 +123,20 @@ func keyOf(s state) key {
 		if f.Goal.ByStranger() {
 			age = 0 // all proofs are the flow's own, and those count however old they are
 		}
+		if proof.Method.Redirects() && !f.Goal.ByStranger() { // what counts is when they were authenticated there
+			age |= authAge(s.now, proof) << 4
+		}
 		p.put(uint8(proof.Method)<<4|name(proof.Account), bits, age)
 	}
 	return p.k
+}
+
+// authAge tells apart what a provider may have told of when it authenticated the person.
+func authAge(now time.Time, p Proof) uint8 {
+	if p.AuthTime.IsZero() {
+		return 7
+	}
+	return ageClass(now.Sub(p.AuthTime))
 }
 
 // ageClass tells the ages of proofs apart that MaxAge and Fresh, a tick both, tell apart now or later.
@@ -364,7 +375,7 @@ func proofAnswers(w world, f Flow, asked CheckProof) []Event {
 	enrolled := w.subject.Enrolled.Has(asked.Method) || MethodsOf(MailCode, MailLink, Approval).Has(asked.Method) || f.Subject.Enrolled.Has(asked.Method)
 	named := MethodsOf(Passkey, Social, SSO, MailLink).Has(asked.Method)
 	if enrolled && !w.subject.Decoy {
-		for _, p := range variants(base) {
+		for _, p := range variants(base, f.Touched) {
 			p.Account = alice
 			proofs = append(proofs, p)
 		}
@@ -387,13 +398,19 @@ func proofAnswers(w world, f Flow, asked CheckProof) []Event {
 	return events
 }
 
-func variants(p Proof) []Proof {
+func variants(p Proof, now time.Time) []Proof {
 	strong := p
 	switch p.Method {
 	case Passkey:
 		strong.Verified = true
 	case Social, SSO:
 		strong.Upstream = AAL2
+		list := []Proof{p, strong}
+		for _, at := range []time.Time{now, now.Add(time.Hour), now.Add(-time.Hour)} { // as told by clocks that may be ahead
+			p.AuthTime = at
+			list = append(list, p)
+		}
+		return list
 	default:
 		return []Proof{p}
 	}

@@ -145,6 +145,32 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
+		onEvent("believes every provider that it asked the person", StepUp, func(e Event) Event {
+			if checked, ok := e.(ProofChecked); ok && checked.Proof.Method.Redirects() {
+				checked.Proof.AuthTime = epoch.Add(time.Hour)
+				return checked
+			}
+			return e
+		}),
+		afterStep("does not ask a provider to ask the person", Enrolment, func(_ Flow, _ Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if challenge, ok := f.await.(MakeChallenge); ok && challenge.Method.Redirects() {
+				challenge.Fresh = false
+				f.await = challenge
+				return f, []Effect{challenge}
+			}
+			return f, effects
+		}),
+		onStep("lets the last way in go", Linking, func(f *Flow, e Event) Event {
+			f.Target.Sole = false
+			return e
+		}),
+		afterStep("connects for whoever comes back", Linking, func(_ Flow, e Event, f Flow, effects []Effect) (Flow, []Effect) {
+			if checked, ok := e.(ProofChecked); ok && checked.Failure.Reason == 0 && f.Outcome == Open && f.await == nil {
+				f.await = Commit{Change: LinkIdentity, Method: Social}
+				return f, []Effect{f.await}
+			}
+			return f, effects
+		}),
 		onStep("gives passwords to accounts that have none", Recovery, func(f *Flow, e Event) Event {
 			if found, ok := e.(SubjectFound); ok {
 				found.Subject.Enrolled = found.Subject.Enrolled.With(Password)

@@ -80,7 +80,7 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 			}
 		}
 		if challenge, ok := effect.(MakeChallenge); ok {
-			if err := mayChallenge(s.f, challenge); err != nil {
+			if err := mayChallenge(w, s, challenge); err != nil {
 				return err
 			}
 		}
@@ -99,8 +99,15 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 
 // mayChallenge says what a ceremony may be about. Which passkeys an account has is not for strangers, and only who
 // adds one is let make one.
-func mayChallenge(f Flow, c MakeChallenge) error {
+func mayChallenge(w world, s state, c MakeChallenge) error {
+	f := s.f
+	bySession := f.Goal == StepUp || f.Goal == Handoff || f.Goal == Enrolment
+	linking := f.Goal == Linking && level(young(f.Proofs, w.policy.Limits.Fresh, s.now)) < 1
 	switch {
+	case c.Method.Redirects() && (bySession || linking) && !c.Fresh:
+		return errors.New("a fresh proof is due, and the provider need not ask the person")
+	case c.Fresh && !(bySession || f.Goal == Linking):
+		return errors.New("a person who only signs in is asked anew by the provider")
 	case c.Named && !f.Proven():
 		return errors.New("a stranger is given the list of somebody's passkeys")
 	case c.Method == Passkey && f.Proven() && !c.Named && !c.Enrols:
@@ -114,6 +121,13 @@ func mayChallenge(f Flow, c MakeChallenge) error {
 // checkFacts holds the subject against what the environment said: the machine must believe it, and must not
 // go on from what was proven before the account changed.
 func checkFacts(w world, s state, e Event, next Flow) error {
+	for _, p := range next.Proofs {
+		// Where only proofs of this very flow count, a provider must have seen the person since they left for it.
+		now := !p.Inherited && p.Method.Redirects() && p.At.Equal(s.now) && !slices.Contains(s.f.Proofs, p)
+		if now && (s.f.Goal == StepUp || s.f.Goal == Handoff) && w.target().MaxAge == 0 && w.target().Assurance != 0 && p.AuthTime.Before(s.f.Challenge.At.Add(-tick)) {
+			return errors.New("a provider's silence is taken for a fresh proof")
+		}
+	}
 	if c := next.Candidate; c.Proven && c != s.f.Candidate {
 		checked, ok := e.(ProofChecked)
 		asked, mailed := s.f.await.(CheckProof)
@@ -167,13 +181,21 @@ func explained(w world, s state, e Event, p Proof) bool {
 	case ProofChecked:
 		return e.Failure.Reason == 0 && p.Method == e.Proof.Method && p.Account == e.Proof.Account &&
 			p.Connection == e.Proof.Connection && p.Verified == e.Proof.Verified && p.Upstream == e.Proof.Upstream &&
-			p.At.Equal(s.now) && !p.Inherited
+			p.At.Equal(s.now) && !p.Inherited && authTimeOf(s, e.Proof).Equal(p.AuthTime)
 	case Committed:
 		c, ok := s.f.await.(Commit)
 		return ok && c.Change == StoreFactor && c.Method == p.Method && p.Method != RecoveryCode && p.At.Equal(s.now) &&
 			p.Verified == (e.Verified && p.Method == Passkey)
 	}
 	return false
+}
+
+// authTimeOf is what is believed of when a provider authenticated the person: what it says, but not the future.
+func authTimeOf(s state, p Proof) time.Time {
+	if p.AuthTime.After(s.now) {
+		return s.now
+	}
+	return p.AuthTime
 }
 
 // level is the assurance of proofs, counted the slow way.
@@ -285,7 +307,13 @@ func mayEnter(w world, f Flow) error {
 func young(proofs []Proof, age time.Duration, now time.Time) []Proof {
 	var list []Proof
 	for _, p := range proofs {
-		if age == 0 && !p.Inherited || age > 0 && now.Sub(p.At) <= age {
+		at := p.At
+		if p.Method == Social || p.Method == SSO {
+			at = p.AuthTime
+		}
+		switch {
+		case at.IsZero():
+		case age == 0 && !p.Inherited && p.At.Sub(at) < 11*time.Minute, age > 0 && now.Sub(at) <= age:
 			list = append(list, p)
 		}
 	}
@@ -401,8 +429,12 @@ func mayChangeInSignIn(w world, f Flow, c Commit) error {
 func mayChangeFactors(w world, f Flow, c Commit) error {
 	t := f.Target
 	switch {
-	case (c.Change == RemoveFactor) != (f.Goal == Enrolment && t.Remove != ""):
+	case (c.Change == RemoveFactor) != (f.Goal == Enrolment && t.Remove != ""),
+		(c.Change == UnlinkIdentity) != (f.Goal == Linking && t.Remove != ""),
+		(c.Change == LinkIdentity) != (f.Goal == Linking && t.Remove == ""):
 		return fmt.Errorf("the target %+v commits %s", t, c.Change)
+	case (c.Change == RemoveFactor || c.Change == UnlinkIdentity) && w.begin.Target.Sole:
+		return errors.New("the last way in is gone")
 	case c.Change == RemoveFactor && (t.Enrol == RecoveryCode || t.Last && w.policy.Rules.SecondFactor == Always):
 		return errors.New("the last factor is gone, and the rules demand one")
 	case c.Change == StoreFactor && c.Method == RecoveryCode && f.Subject.Enrolled&MethodsOf(TOTP, Passkey, HostFactor) == 0:
@@ -417,6 +449,9 @@ func mayChangeBySession(w world, s state, f Flow, c Commit) error {
 	fresh := young(f.Proofs, w.policy.Limits.Fresh, s.now)
 	var all []Proof
 	for _, m := range f.Subject.Enrolled.List() {
+		if m == Social && !f.Subject.Reauthenticates {
+			continue // it cannot be proven afresh
+		}
 		all = append(all, Proof{Method: m, Verified: f.Subject.VerifyingPasskey})
 	}
 	address := f.Goal == Enrolment && f.Target.Enrol == MailCode

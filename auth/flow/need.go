@@ -23,7 +23,7 @@ const (
 	FreshPassword         // the present password, before it is replaced
 	PasswordChange        // a new password
 	NewFactor             // a new second factor
-	Removal               // the word to remove a second factor
+	Removal               // the word to remove a second factor or a link
 	NewAddress            // the address to change to
 	ExternalIdentity      // the external identity to connect
 	Acceptance            // the handoff taken
@@ -193,6 +193,10 @@ func unmetBySession(p Policy, f Flow, now time.Time) Need {
 		return need
 	}
 	switch {
+	case f.Goal == Linking && f.Target.Remove != "" && f.Target.Sole:
+		return Impossible
+	case f.Goal == Linking && f.Target.Remove != "":
+		return Removal
 	case f.Goal == Linking:
 		return ExternalIdentity
 	case replaces:
@@ -210,7 +214,7 @@ func unmetBySession(p Policy, f Flow, now time.Time) Need {
 func unmetFactor(r Rules, f Flow) Need {
 	codes := f.Target.Enrol == RecoveryCode
 	switch {
-	case f.Target.Remove != "" && (codes || f.Target.Last && r.SecondFactor == Always):
+	case f.Target.Remove != "" && (codes || f.Target.Sole || f.Target.Last && r.SecondFactor == Always):
 		return Impossible
 	case f.Target.Remove != "":
 		return Removal
@@ -277,13 +281,13 @@ func newFactors(r Rules, proofs []Proof) Methods {
 func targetOptions(t Target, f Flow, now time.Time) Methods {
 	fresh := freshProofs(t.MaxAge, f.Proofs, now)
 	var missing Methods
-	for m := range t.Methods.And(f.Subject.Enrolled).each {
+	for m := range t.Methods.And(f.Subject.repeatable()).each {
 		if !proves(fresh, m) {
 			missing = missing.With(m)
 		}
 	}
 	if AssuranceOf(fresh) < t.Assurance {
-		missing |= raises(fresh, f.Subject.Enrolled, f.Subject.VerifyingPasskey)
+		missing |= raises(fresh, f.Subject.repeatable(), f.Subject.VerifyingPasskey)
 	}
 	return missing.And(firstFactors | secondFactors)
 }
@@ -306,7 +310,7 @@ func options(n Need, p Policy, f Flow, now time.Time) Methods {
 			}
 			return set
 		}
-		set := secondFactors.With(Password)
+		set := secondFactors.With(Password).With(Social) // these two complete a passkey that verified nobody
 		return raises(f.Proofs, f.Subject.Enrolled.And(set), f.Subject.VerifyingPasskey)
 	case FreshProof:
 		return targetOptions(effectiveTarget(p, f), f, now)
@@ -326,18 +330,18 @@ func options(n Need, p Policy, f Flow, now time.Time) Methods {
 // already, or nothing else that the account has reaches the level together with it. Where it would be of use all
 // the same, verification is only asked for, and security keys that cannot serve as well.
 func mustVerify(n Need, p Policy, f Flow, now time.Time) bool {
-	proofs, level := f.Proofs, AAL2
+	proofs, level, others := f.Proofs, AAL2, f.Subject.Enrolled
 	switch {
 	case n == FreshProof:
 		t := effectiveTarget(p, f)
-		proofs, level = freshProofs(t.MaxAge, f.Proofs, now), t.Assurance
+		proofs, level, others = freshProofs(t.MaxAge, f.Proofs, now), t.Assurance, f.Subject.repeatable()
 	case n != SecondFactor || f.Goal == Recovery:
 		return false
 	}
 	present := factorsOf(proofs)
 	all := present.with(Passkey, false, 0)
 	idle := all.assurance() == present.assurance()
-	for m := range (f.Subject.Enrolled &^ MethodsOf(Passkey)).each {
+	for m := range (others &^ MethodsOf(Passkey)).each {
 		all = all.with(m, false, 0)
 	}
 	return present.assurance() < level && (idle || all.assurance() < level)

@@ -17,7 +17,7 @@ const (
 	StepUp                     // a session of higher or fresher assurance
 	Recovery                   // a new password for someone who lost theirs
 	Activation                 // the first credential of an invited account
-	Linking                    // an external identity connected to the account
+	Linking                    // an external identity connected to the account, or disconnected
 	Enrolment                  // a password, a second factor or the address added or replaced, or a factor removed
 	Handoff                    // a session taken over by another site of the same host
 	Reversal                   // a change of address undone, from the old mailbox
@@ -197,6 +197,8 @@ type Subject struct {
 	Enrolled Methods `json:"enrolled,omitempty"`
 	// VerifyingPasskey says that one of its passkeys is able to verify the user.
 	VerifyingPasskey bool `json:"verifying_passkey,omitempty"`
+	// Reauthenticates says that one of its social providers authenticates people anew and tells when it did.
+	Reauthenticates bool `json:"reauthenticates,omitempty"`
 	// Compromised says that its password is known to others and must be changed at the next sign-in.
 	Compromised bool `json:"compromised,omitempty"`
 }
@@ -212,10 +214,15 @@ type Target struct {
 	// Enrol is the method that an Enrolment adds or replaces: Password, a second factor, or MailCode, which is
 	// the address that codes are mailed to.
 	Enrol Method `json:"enrol,omitempty"`
-	// Remove is the factor, of the method Enrol, that an Enrolment removes instead.
+	// Connection is the provider that a Linking connects; empty lets the person choose.
+	Connection string `json:"connection,omitempty"`
+	// Remove is what is removed instead: the factor, of the method Enrol, by an Enrolment, and the link to an external
+	// identity by a Linking.
 	Remove string `json:"remove,omitempty"`
 	// Last says that no other second factor would remain, recovery codes aside.
 	Last bool `json:"last,omitempty"`
+	// Sole says that without what is removed nothing would sign the account in.
+	Sole bool `json:"sole,omitempty"`
 	// Operation is what a StepUp confirms. With one, only proofs made in this flow count, whatever MaxAge says, and
 	// an Assurance of zero asks for the highest level that the account can reach.
 	Operation Operation `json:"operation,omitzero"`

@@ -121,7 +121,7 @@ func offers(list []offer, need Need, p Policy, f Flow, now time.Time) []offer {
 	case NewAddress:
 		list = append(list, offer{deed: moves})
 	case ExternalIdentity:
-		list = append(list, offer{deed: departs, method: Social})
+		list = append(list, offer{departs, Social, f.Target.Connection})
 	case Acceptance:
 		list = append(list, offer{deed: accepts})
 	default:

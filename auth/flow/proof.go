@@ -35,13 +35,27 @@ type Proof struct {
 	Verified   bool      `json:"verified,omitempty"`   // the passkey verified its user
 	Upstream   Assurance `json:"upstream,omitempty"`   // the level that the connection is configured to vouch for, or that was reached when the device was trusted
 	Inherited  bool      `json:"inherited,omitempty"`  // made in an earlier flow and brought by the session
+	AuthTime   time.Time `json:"auth_time,omitzero"`   // when the person authenticated at the provider, as it tells; zero if it does not
+	Origin     string    `json:"origin,omitempty"`     // which of the provider's sessions it came of, hashed
 }
 
+// longestStay is how long before its proof an authentication at a provider may have been to count as made for it.
+const longestStay = 10 * time.Minute
+
+// within reports whether the proof is fresh enough. Who comes back from a provider has not shown to be there: the
+// browser may have been signed in to it for weeks. So the word of one that does not tell when it saw the person is
+// never fresh (ASVS 6.8.4).
 func (p Proof) within(age time.Duration, now time.Time) bool {
-	if age == 0 {
-		return !p.Inherited
+	at := p.At
+	if p.Method.Redirects() {
+		if at = p.AuthTime; at.IsZero() {
+			return false
+		}
 	}
-	since := now.Sub(p.At)
+	if age == 0 {
+		return !p.Inherited && p.At.Sub(at) <= longestStay
+	}
+	since := now.Sub(at)
 	return since >= -clockSkew && since <= age
 }
 
@@ -147,10 +161,18 @@ func raises(proofs []Proof, set Methods, verifying bool) Methods {
 	return lift
 }
 
-// top returns the highest level that the account can reach with what it has enrolled.
+// repeatable are the enrolled methods that can be proven afresh.
+func (s Subject) repeatable() Methods {
+	if s.Reauthenticates {
+		return s.Enrolled
+	}
+	return s.Enrolled &^ MethodsOf(Social)
+}
+
+// top returns the highest level that the account can reach with fresh proofs of what it has enrolled.
 func top(s Subject) Assurance {
 	var all factors
-	for m := range s.Enrolled.each {
+	for m := range s.repeatable().each {
 		all = all.with(m, s.VerifyingPasskey, 0)
 	}
 	return all.assurance()

@@ -24,6 +24,8 @@ const (
 	WrongPerson                            // the proof is of somebody else than the flow is about
 	IdentityTaken                          // this external identity belongs to another account
 	ProviderFailed                         // the provider did not vouch for the person
+	ProviderDeclined                       // the person, or the provider, said no there
+	NotRecent                              // the provider did not authenticate the person anew
 	AccountUnavailable                     // the account is closed; contact support
 	AccountLocked                          // the account was locked just now; reset the password
 	SignInRefused                          // the host's risk rules refuse this sign-in
@@ -50,7 +52,7 @@ const (
 
 var reasonNames = [...]string{
 	"", "bad-credentials", "wrong-code", "passkey-refused", "too-many-attempts", "too-soon", "busy", "expired", "stale", "not-offered",
-	"not-connected", "wrong-person", "identity-taken", "provider-failed", "account-unavailable", "account-locked",
+	"not-connected", "wrong-person", "identity-taken", "provider-failed", "provider-declined", "not-recent", "account-unavailable", "account-locked",
 	"sign-in-refused", "organisation-required", "no-password", "not-approved", "password-rejected", "factor-required", "assurance-short", "too-many-factors", "too-many-sessions", "session-required", "step-up-required",
 	"cookie-required", "native-not-offered", "mixed-transport", "malformed", "forbidden", "address-rejected", "address-taken", "not-found", "cancelled",
 }

@@ -90,6 +90,9 @@ func (r *run) checked(asked CheckProof, e ProofChecked) bool {
 		return false
 	}
 	proof.At, proof.Inherited = r.now, false
+	if proof.AuthTime.After(r.now) {
+		proof.AuthTime = r.now // of a clock that is ahead, and it must not stay fresh for longer
+	}
 	if r.f.Goal == Linking && unmet(r.p, r.f, r.now) == ExternalIdentity {
 		r.identity(proof)
 		return true
@@ -99,6 +102,8 @@ func (r *run) checked(asked CheckProof, e ProofChecked) bool {
 		r.reached(proof)
 	case proof.Account == "":
 		r.fail(proof.Method, Refusal{Reason: NotConnected})
+	case proof.Account == r.f.Subject.Account && !r.f.Subject.Decoy && r.silent(proof):
+		r.fail(proof.Method, Refusal{Reason: NotRecent})
 	case proof.Account == r.f.Subject.Account && !r.f.Subject.Decoy:
 		r.accept(proof)
 	case r.namesSubject(proof.Method):
@@ -108,6 +113,18 @@ func (r *run) checked(asked CheckProof, e ProofChecked) bool {
 		r.fail(proof.Method, Refusal{Reason: WrongPerson})
 	}
 	return true
+}
+
+// silent reports whether a provider let the person through without asking, where it was to ask.
+func (r *run) silent(proof Proof) bool {
+	fresh, age := anew(r.p, r.f, r.now)
+	switch {
+	case !fresh || !proof.Method.Redirects():
+		return false
+	case age == 0:
+		return proof.AuthTime.Before(r.f.Challenge.At.Add(-clockSkew))
+	}
+	return !proof.within(age, r.now)
 }
 
 func (r *run) namesSubject(m Method) bool {
@@ -282,6 +299,10 @@ func (r *run) changed(asked Commit, verified bool) {
 		r.f.Changed = true
 	case LinkIdentity:
 		r.tell(Notify{What: IdentityLinked, Method: asked.Method})
+		r.f.Subject.Enrolled = r.f.Subject.Enrolled.With(asked.Method)
+		r.f.Changed = true
+	case UnlinkIdentity:
+		r.tell(Notify{What: IdentityUnlinked, Method: asked.Method})
 		r.f.Changed = true
 	case ChangeAddress:
 		r.f.Typed, r.f.Candidate = r.f.Candidate.Typed, Candidate{}

@@ -106,10 +106,21 @@ func refuseBegin(p Policy, e Begin) *DeniedError {
 		return Deny(AssuranceShort)
 	case e.Goal == Enrolment && !enrollable.Has(e.Target.Enrol):
 		return Deny(NotOffered)
-	case e.Target.Remove != "" && !secondFactors.Has(e.Target.Enrol):
+	case e.Target.Remove != "" && !removable(e.Goal).Has(e.Target.Enrol):
 		return Deny(NotOffered)
 	}
 	return nil
+}
+
+// removable are the methods of which the goal can remove one.
+func removable(g Goal) Methods {
+	switch g {
+	case Enrolment:
+		return secondFactors
+	case Linking:
+		return MethodsOf(Social, SSO)
+	}
+	return 0
 }
 
 // stepResume brings the subject up to date. Once something was proven, a change of the account's security
@@ -178,7 +189,7 @@ func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error
 	case Ask:
 		r.challenge(e.Method)
 	case Depart:
-		r.ask(MakeChallenge{Method: e.Method, Connection: e.Connection})
+		r.depart(e)
 	case Return:
 		r.ask(CheckProof(e))
 	case NewPassword:
@@ -189,7 +200,7 @@ func stepPerson(p Policy, f Flow, e Event, now time.Time) (Flow, []Effect, error
 		r.ask(Commit{Change: StoreFactor, Method: e.Method, EndOthers: e.EndOthers})
 	case Remove:
 		r.f.Choices.EndOthers = e.EndOthers
-		r.ask(Commit{Change: RemoveFactor, Method: r.f.Target.Enrol, EndOthers: e.EndOthers})
+		r.ask(r.removal(e))
 	case Move:
 		r.move(e)
 	case Accept:
@@ -255,6 +266,36 @@ func (r *run) tooSoon(m Method) bool {
 	return true
 }
 
+// depart sends the person to a provider. Where a fresh proof is due, being signed in there is not enough.
+func (r *run) depart(e Depart) {
+	c := MakeChallenge{Method: e.Method, Connection: e.Connection}
+	c.Fresh, c.MaxAge = anew(r.p, r.f, r.now)
+	r.ask(c)
+}
+
+// anew reports whether a provider must have authenticated the person for this, and how long ago at most. Zero is
+// since they left for it.
+func anew(p Policy, f Flow, now time.Time) (fresh bool, age time.Duration) {
+	switch unmet(p, f, now) {
+	case FreshProof:
+	case Organisation:
+		if f.Goal.ByStranger() {
+			return false, 0
+		}
+	default:
+		return false, 0
+	}
+	return true, effectiveTarget(p, f).MaxAge
+}
+
+func (r *run) removal(e Remove) Commit {
+	c := Commit{Change: RemoveFactor, Method: r.f.Target.Enrol, EndOthers: e.EndOthers}
+	if r.f.Goal == Linking {
+		c.Change = UnlinkIdentity
+	}
+	return c
+}
+
 // move has a code mailed to the address that the account is to have. Another one can be named until the code
 // comes back, as often as a mail may go out.
 func (r *run) move(e Move) {
@@ -312,7 +353,7 @@ func (r *run) impossible() Reason {
 		return OrganisationRequired
 	case r.f.Goal == Recovery:
 		return NoPassword
-	case r.f.Goal == Enrolment && r.f.Target.Remove != "":
+	case r.f.Target.Remove != "":
 		return FactorRequired
 	}
 	return AssuranceShort

@@ -61,6 +61,9 @@ func kinds() []Subject {
 	add(false, Passkey)
 	add(true, Passkey)
 	add(false, Passkey, TOTP)
+	for _, methods := range []Methods{MethodsOf(Social), MethodsOf(Password, Social, TOTP)} {
+		list = append(list, Subject{Account: alice, Status: Active, Enrolled: methods, Reauthenticates: true})
+	}
 	add(false, SSO)
 	add(false, SSO, TOTP)
 	add(false)
@@ -82,6 +85,9 @@ func actingProofs(s Subject) [][]Proof {
 	}
 	var sets [][]Proof
 	for _, m := range s.Enrolled.And(firstFactors).List() {
+		if m.Redirects() {
+			sets = append(sets, told(proof(m, 0), 0), told(proof(m, 0), 5*tick), told(proof(m, 5*tick), 0))
+		}
 		for _, age := range []time.Duration{tick, tick + time.Nanosecond} {
 			sets = append(sets, []Proof{proof(m, age)})
 		}
@@ -90,6 +96,12 @@ func actingProofs(s Subject) [][]Proof {
 		}
 	}
 	return sets
+}
+
+// told is a proof by a provider that told when it had authenticated the person.
+func told(p Proof, before time.Duration) []Proof {
+	p.AuthTime = p.At.Add(-before)
+	return []Proof{p}
 }
 
 func connectionOf(m Method) string {
@@ -201,9 +213,9 @@ func targetsOf(goal Goal) []Target {
 		for _, m := range []Method{TOTP, Passkey, RecoveryCode} {
 			list = append(list, Target{Enrol: m, Remove: "f1"}, Target{Enrol: m, Remove: "f1", Last: true})
 		}
-		return list
+		return append(list, Target{Enrol: Passkey, Remove: "f1", Sole: true})
 	case Linking:
-		return []Target{{}}
+		return []Target{{}, {Connection: "p1"}, {Enrol: Social, Remove: "l1"}, {Enrol: SSO, Remove: "l1", Sole: true}}
 	case StepUp:
 		return append(agesOf(), confirmations()...)
 	}
