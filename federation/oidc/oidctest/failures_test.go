@@ -139,3 +139,46 @@ func TestOtherPathsAndMethods(t *testing.T) {
 	_, err = oidctest.ReadForm("<p>")
 	require.Error(t, err)
 }
+
+// TestWhatIsNoJSON sees that a claim that cannot be told is a fault of the provider's, and no half of an answer.
+func TestWhatIsNoJSON(t *testing.T) {
+	cfg := config()
+	cfg.Clients[0].BackChannelLogoutURI = "http://127.0.0.1:1/"
+	op := oidctest.Start(t, cfg)
+	r := newRP(t, op)
+	got, _ := r.signIn()
+	op.Alter(func(k *oidctest.Token) { k.Claims["x"] = func() {} })
+	answer, _ := r.userInfo(got.Access)
+	require.Equal(t, http.StatusInternalServerError, answer.StatusCode)
+	bad, status := r.redeem(r.visit().Get("code"))
+	require.Equal(t, http.StatusInternalServerError, status)
+	require.Equal(t, "server_error", bad.Error)
+	sent := op.Logout(t.Context(), alice.Subject, "")
+	require.Error(t, sent[0].Err)
+	op.SetMode(oidctest.UserInfoSigned)
+	answer, _ = r.userInfo(got.Access)
+	require.Equal(t, http.StatusInternalServerError, answer.StatusCode)
+}
+
+// TestADemoRunsForDays sees that what is over is forgotten.
+func TestADemoRunsForDays(t *testing.T) {
+	c, cfg := newClock(), config()
+	cfg.Now, cfg.Interactive = c.Now, true
+	op := oidctest.Start(t, cfg)
+	r := newRP(t, op)
+	_, text := r.browse(r.begin())
+	v, _ := r.press(text, 0)
+	got, _ := r.redeem(v.Get("code"))
+	c.advance(13 * time.Hour)
+	r.browse(r.begin("client_id", clientID))
+	v, _ = r.browse(r.begin("prompt", "none"))
+	require.Equal(t, "login_required", v.Get("error"))
+	answer, _ := r.userInfo(got.Access)
+	require.Equal(t, http.StatusUnauthorized, answer.StatusCode)
+	for range 1010 {
+		_, err := op.Visit(r.begin("prompt", "none"))
+		require.NoError(t, err)
+	}
+	require.Len(t, op.Requests().Authorizations, 1000)
+	require.Greater(t, op.Requests().Fetches["/authorize"], 1010)
+}

@@ -164,4 +164,16 @@ func TestTheProviderSignsSomebodyOut(t *testing.T) {
 	require.NotContains(t, r.parse(text).claims, "sub")
 	_, err = op.LogoutToken("nobody", "", "")
 	require.Error(t, err)
+
+	op.Register(oidctest.Client{ID: "es", IDTokenAlg: oidctest.ES256})
+	for mode, header := range map[oidctest.Mode]string{
+		oidctest.Default: "ES256", oidctest.BackChannelWrongAlg: "RS256", oidctest.KidAbsentSingleJWKS: "ES256",
+	} {
+		op.SetMode(mode)
+		text, err = op.LogoutToken("es", alice.Subject, "")
+		require.NoError(t, err)
+		k := r.parse(text)
+		require.True(t, k.good, mode)
+		require.Equal(t, header, k.header["alg"])
+	}
 }

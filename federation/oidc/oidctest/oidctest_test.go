@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -160,6 +161,39 @@ func TestClientsAuthenticateInOneWay(t *testing.T) {
 			require.Equal(t, c.error, op.Requests().Tokens[0].Error)
 		})
 	}
+}
+
+func TestTokenRequestsAreReadStrictly(t *testing.T) {
+	op := oidctest.Start(t, config())
+	r := newRP(t, op)
+	op.Register(oidctest.Client{ID: "public", RedirectURIs: []string{callback}, NoPKCE: true, IDTokenAlg: oidctest.ES256})
+	for name, form := range map[string]url.Values{
+		"a parameter that stands twice": {"grant_type": {"authorization_code"}, "code": {"a", "b"}},
+		"no grant":                      {"code": {"a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, status := r.postToken(form, true)
+			require.Equal(t, http.StatusBadRequest, status)
+			require.NotEmpty(t, got.Error)
+		})
+	}
+	t.Run("two clients at once", func(t *testing.T) {
+		got, _ := r.postToken(url.Values{"client_id": {"public"}, "grant_type": {"authorization_code"}}, true)
+		require.Equal(t, "invalid_client", got.Error)
+	})
+	t.Run("no form, and parameters in the address", func(t *testing.T) {
+		for _, address := range []string{r.at("token_endpoint"), r.at("token_endpoint") + "?code=a"} {
+			kind := "application/json"
+			if strings.Contains(address, "?") {
+				kind = "application/x-www-form-urlencoded"
+			}
+			answer, err := r.http.Post(address, kind, strings.NewReader(""))
+			require.NoError(t, err)
+			status, text := r.read(answer)
+			require.Equal(t, http.StatusBadRequest, status)
+			require.Contains(t, text, "invalid_request")
+		}
+	})
 	t.Run("a wrong secret in the header", func(t *testing.T) {
 		answer, err := http.DefaultClient.Do(func() *http.Request {
 			q, err := http.NewRequest(http.MethodPost, r.at("token_endpoint"), nil)

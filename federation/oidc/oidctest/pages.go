@@ -140,12 +140,12 @@ func prefersGerman(locales, accept string) bool {
 		}
 	}
 	best := map[string]float64{}
-	for _, part := range strings.Split(strings.ToLower(accept), ",") {
+	for _, part := range strings.Split(strings.ReplaceAll(strings.ToLower(accept), " ", ""), ",") {
 		tag, weight, weighted := strings.Cut(part, ";q=")
-		base, _, _ := strings.Cut(strings.TrimSpace(tag), "-")
+		base, _, _ := strings.Cut(tag, "-")
 		q := 1.0
 		if weighted {
-			q, _ = strconv.ParseFloat(strings.TrimSpace(weight), 64)
+			q, _ = strconv.ParseFloat(weight, 64)
 		}
 		best[base] = max(best[base], q)
 	}

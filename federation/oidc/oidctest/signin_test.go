@@ -123,7 +123,7 @@ func TestThePagesFollowThePerson(t *testing.T) {
 	op := oidctest.Start(t, cfg)
 	r := newRP(t, op)
 	for accept, lang := range map[string]string{
-		"": "en", "de": "de", "de-AT,en;q=0.5": "de", "en,de;q=0.9": "en", "fr,de;q=0.3": "de", "en;q=0.2, de;q=0.8": "de", "fr": "en",
+		"": "en", "de": "de", "de-AT,en;q=0.5": "de", "en,de;q=0.9": "en", "fr,de;q=0.3": "de", "en; q=0.2, de; q=0.8": "de", "fr": "en",
 	} {
 		q, err := http.NewRequest(http.MethodGet, r.begin(), nil)
 		require.NoError(t, err)
@@ -140,6 +140,14 @@ func TestThePagesFollowThePerson(t *testing.T) {
 	_, text := r.browse(r.begin("ui_locales", "fr de-CH en"))
 	require.Contains(t, text, "Weiter als Alice")
 	require.Contains(t, text, "The App möchte wissen, wer Sie sind.")
+	_, text = r.browse(r.begin("ui_locales", "de", "client_id", "nobody"))
+	require.Contains(t, text, "Diese Anfrage lässt sich nicht beantworten")
+	for pairs, title := range map[string]string{"": "Beim Test-Anbieter abmelden?", "yes": "Sie sind abgemeldet"} {
+		answer, err := r.http.PostForm(r.at("end_session_endpoint"), url.Values{"ui_locales": {"de"}, "confirmed": {pairs}})
+		require.NoError(t, err)
+		_, text = r.read(answer)
+		require.Contains(t, text, title)
+	}
 }
 
 func TestSomebodyIsThereWithoutAPage(t *testing.T) {
@@ -157,6 +165,16 @@ func TestSomebodyIsThereWithoutAPage(t *testing.T) {
 		_, k = r.signIn(pair...)
 		require.Equal(t, c.Now(), seconds(t, k.claims, "auth_time").UTC(), pair)
 	}
+	sid := func() any {
+		v, _ := r.browse(r.begin()) // with cookies, as Visit does not
+		got, _ := r.redeem(v.Get("code"))
+		return r.parse(got.ID).claims["sid"]
+	}
+	first := sid()
+	require.Equal(t, first, sid())
+	c.advance(time.Second)
+	op.SignIn(alice.Subject) // anew
+	require.NotEqual(t, first, sid())
 	op.SignIn("")
 	require.Equal(t, "login_required", r.visit("prompt", "none").Get("error"))
 	_, err := op.Visit(r.begin())
