@@ -32,6 +32,7 @@ var layers = []struct {
 	{[]string{"auth/store/internal/bucket"}, []string{"auth"}, "the rule of a counter, which every store applies in its own way"},
 	{[]string{"auth/store/memory", "auth/store/sqlstore"}, []string{"auth", "auth/flow", "auth/store/internal/bucket", "session"}, "stores implement ports"},
 	{[]string{"auth/authtest"}, []string{"auth", "auth/flow", "session"}, "kits check ports; stores are given to them"},
+	{[]string{"federation/oidc/oidctest"}, nil, "a provider is the other side of the wire: sharing code with the relying party would share its mistakes"},
 	{[]string{"auth/mail"}, []string{"auth"}, "letters become mails; the queue and the secrets are ports"},
 	{[]string{"auth/authhttp"}, []string{"auth", "auth/flow", "password", "session"}, "pages and JSON over the service"},
 	{[]string{"auth/standard"}, []string{"auth", "auth/flow", "auth/authhttp", "auth/mail", "auth/store/sqlstore", "mfa", "mfa/totp", "mfa/webauthn", "password", "reset", "session"}, "the assembly links what it assembles"},
