@@ -29,6 +29,7 @@ const (
 	ActivityFactorRemoved      ActivityWhat = "factor-removed"       // a second factor was removed
 	ActivityFactorsReset       ActivityWhat = "factors-reset"        // an operator removed all second factors
 	ActivityIdentityLinked     ActivityWhat = "identity-linked"      // another sign-in was connected
+	ActivityIdentityUnlinked   ActivityWhat = "identity-unlinked"    // another sign-in was disconnected
 	ActivityDeviceTrusted      ActivityWhat = "device-trusted"       // a device was trusted
 	ActivityDeviceRemoved      ActivityWhat = "device-removed"       // a device is not trusted any more
 	ActivityDevicesRemoved     ActivityWhat = "devices-removed"      // no device is trusted any more

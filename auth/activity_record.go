@@ -73,6 +73,7 @@ var ownersHearOf = map[string]struct {
 	"notice-factor-added":       {ActivityFactorAdded, ActivityChange},
 	"notice-factor-removed":     {ActivityFactorRemoved, ActivityChange},
 	"notice-identity-linked":    {ActivityIdentityLinked, ActivityChange},
+	"notice-identity-unlinked":  {ActivityIdentityUnlinked, ActivityChange},
 	"notice-recovery-code-used": {ActivityRecoveryCodeUsed, ActivityChange}, // each can be used once
 	"notice-locked-out":         {ActivityAccountLocked, ActivityChange},
 	"notice-reopened":           {ActivityAccountUnlocked, ActivityChange},

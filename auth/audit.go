@@ -21,7 +21,7 @@ type AuditEvent struct {
 	Session   string    // the session that acted or came into being
 	Method    string    // of the proof or the change
 	Reason    string    // of a refusal
-	Detail    string    // which check a passkey did not pass: a stable code, for nobody outside
+	Detail    string    // which check a passkey did not pass, or which provider it was and why it failed: codes, for nobody outside
 	Client    string    // "browser" or "native"; empty outside a flow
 	Prefix    string    // of the client's address
 	UserAgent string    // at most 256 bytes, without control characters

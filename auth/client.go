@@ -103,6 +103,11 @@ type Progress struct {
 	Repeated  bool           // the handle was one step old: this is a second look, nothing was done
 	ExpiresAt time.Time
 
+	// Departure is the provider's address that the person is to be sent to, while flow.View.Away says so and nothing came
+	// back. It leads away from here, so it belongs on a page of its own and not in the answer to a form.
+	Departure string
+	// Departed says, in the one answer that begins the stay, that the person is to leave now.
+	Departed bool
 	// Confirmation lets the Operation be done once (Service.Confirmed), with the session of this answer. It comes with
 	// that session and never again; zero if nothing was confirmed.
 	Confirmation Secret

@@ -45,6 +45,10 @@ func (j *job) commit(ctx context.Context, e flow.Commit) (flow.Event, error) {
 		return j.storeFactor(ctx, e)
 	case flow.RemoveFactor:
 		return j.removeFactor(ctx, e)
+	case flow.LinkIdentity:
+		return j.linkIdentity(ctx, e)
+	case flow.UnlinkIdentity:
+		return j.unlinkIdentity(ctx, e)
 	}
 	return nil, fmt.Errorf("auth: nothing carries out %s", e.Change)
 }

@@ -55,6 +55,21 @@ type Config struct {
 	// has one. It counts as much as an app does: rules that demand a second factor are satisfied by it. Nil offers none.
 	HostFactor HostFactor
 
+	// Providers are the social providers that people can sign in with, once they connected them with their account while
+	// signed in (packages federation/presets, federation/oidc and federation/goth), in the order in which they are
+	// offered. Nothing ever connects an account by an address. None offers none.
+	Providers []Provider
+	// Links keeps what is connected; every store of the library can. It is required with Providers.
+	Links LinkStore
+	// ProviderSessions lets providers end the sessions that came of theirs (back-channel logout); every store of the
+	// library can keep them. Nil ends none.
+	ProviderSessions ProviderSessionStore
+	// Callbacks is the address below which providers answer, such as "https://app.example/auth/provider/": the
+	// redirect address of each is this, its id and "/callback". It is required with Providers.
+	Callbacks string
+	// ProviderTimeout is how long a provider may take to be asked for something. Zero means 10 seconds; at most a minute.
+	ProviderTimeout time.Duration
+
 	// Letters, Tickets and Secrets let the service write to people: invitations, links that reset a password or
 	// undo a change of address, codes for new addresses and for sign-ins from unknown devices, and notices of
 	// what was done to an account. All or none of them; package reset has the Secrets, which must be made from
@@ -76,8 +91,8 @@ type Config struct {
 	// NormalizeEmail.
 	Normalize func(typed string) (Identifier, error)
 	// Entry says what strangers are offered at an address of the domain (empty before one is typed). It
-	// sees no account, so that it cannot tell who has one. Nil offers passwords, passkeys
-	// if there are any here and, where mail is set up, to reset a forgotten password.
+	// sees no account, so that it cannot tell who has one. Nil offers passwords, passkeys and
+	// social providers if there are any here and, where mail is set up, to reset a forgotten password.
 	Entry func(ctx context.Context, domain string) (flow.Entry, error)
 	// Rules says what an account owes after its first proof. Nil asks for a second factor if one is enrolled. At
 	// sign-up the account does not exist yet: its id is the one that it will have.

@@ -112,6 +112,8 @@ func (j *job) checkProof(ctx context.Context, e flow.CheckProof) (flow.Event, er
 		return j.checkPasskey(ctx)
 	case flow.HostFactor:
 		return j.checkHostFactor(ctx)
+	case flow.Social:
+		return j.checkProvider(ctx, e)
 	}
 	return nil, fmt.Errorf("auth: nothing verifies %s", e.Method)
 }
@@ -272,6 +274,9 @@ func (j *job) issueSession(ctx context.Context, e flow.IssueSession) (flow.Event
 		return nil, errors.New("auth: issue session: the token is not one for the client's transport")
 	}
 	j.issued = &issued
+	if err := j.attach(ctx, e); err != nil {
+		return j.detached(ctx, err)
+	}
 	j.endFormer(ctx)
 	j.objects(ctx, e)
 	if j.remember(ctx, e.Account) {
@@ -334,6 +339,9 @@ func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reas
 	}
 	if m != 0 {
 		e.Method = m.String()
+	}
+	if m.Redirects() {
+		e.Detail = j.detail
 	}
 	if r == flow.PasskeyRefused {
 		e.Detail = j.detail

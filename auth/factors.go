@@ -301,18 +301,25 @@ func (j *job) removeFactor(ctx context.Context, e flow.Commit) (flow.Event, erro
 // not for the caller to say. What changes afterwards raises the security epoch, which ends the flow.
 func (j *job) removes(ctx context.Context, acting flow.Acting, t *flow.Target) error {
 	t.Last = false
+	t.Sole = false
 	if t.Remove == "" {
 		return nil
+	}
+	if j.flow.Goal == flow.Linking {
+		return j.disconnects(ctx, acting, t)
 	}
 	all, err := j.s.cfg.Factors.Factors(ctx, acting.Subject.Account)
 	if err != nil {
 		return fmt.Errorf("auth: read factors: %w", err)
 	}
-	there, others := false, 0
+	there, others, passkeys := false, 0, 0
 	for _, f := range all {
 		switch {
 		case f.ID == t.Remove:
 			there, t.Enrol = true, f.Method
+		case f.Method == flow.Passkey:
+			passkeys++
+			fallthrough
 		case f.Method != flow.RecoveryCode:
 			others++
 		}
@@ -321,6 +328,7 @@ func (j *job) removes(ctx context.Context, acting flow.Acting, t *flow.Target) e
 		return flow.Deny(flow.NotFound)
 	}
 	t.Last = others == 0
+	t.Sole = t.Enrol == flow.Passkey && passkeys == 0 && acting.Subject.Enrolled&flow.MethodsOf(flow.Password, flow.Social, flow.SSO) == 0
 	return nil
 }
 

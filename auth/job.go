@@ -36,9 +36,14 @@ type job struct {
 	letters []Letter      // to be queued once the flow is saved
 	pending pendingFactor // waits in the flow to be confirmed
 
+	trip     *trip   // at a provider, open in the flow
+	departed bool    // the person is to leave with this answer
+	answer   *answer // that the provider gave
+	stranger *Link   // whom it named, connected with nobody
+
 	ceremony []byte // of a passkey, open in the flow
 	options  []byte // of the one that just began
-	detail   string // why a passkey was refused, for the records
+	detail   string // why a passkey was refused or which provider it was, for the records
 	suspect  string // and whose it was
 
 	codes  []Secret      // recovery codes that were just made
@@ -55,6 +60,7 @@ type stored struct {
 	Pending pendingFactor `json:"pending,omitzero"`
 
 	Ceremony []byte `json:"ceremony,omitempty"`
+	Trip     *trip  `json:"trip,omitempty"`
 }
 
 // create prepares a record; it is written when the first step is done.
@@ -72,6 +78,18 @@ func (j *job) create() error {
 
 // load reads the flow for the browser that it is bound to.
 func (j *job) load(ctx context.Context, id string) error {
+	if err := j.loadAnyones(ctx, id); err != nil {
+		return err
+	}
+	if !bound(j.record, j.client) {
+		return flow.Deny(flow.Expired) // to everyone else the flow does not exist
+	}
+	return nil
+}
+
+// loadAnyones reads the flow whosever it is: for what comes without the browser that it is bound to, and brings a
+// secret of the flow instead.
+func (j *job) loadAnyones(ctx context.Context, id string) error {
 	r, err := j.s.cfg.Flows.LoadFlow(ctx, id, j.now)
 	if errors.Is(err, ErrNotFound) {
 		return flow.Deny(flow.Expired)
@@ -79,15 +97,12 @@ func (j *job) load(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("auth: load flow: %w", err)
 	}
-	if !bound(r, j.client) {
-		return flow.Deny(flow.Expired) // to everyone else the flow does not exist
-	}
 	var data stored
 	if err := json.Unmarshal(r.Data, &data); err != nil {
 		return fmt.Errorf("auth: decode flow: %w", err)
 	}
 	j.record, j.opened, j.before, j.flow, j.domain, j.saved = r, r.Version, data.Before, data.Flow, data.Domain, true
-	j.pending, j.ceremony = data.Pending, data.Ceremony
+	j.pending, j.ceremony, j.trip = data.Pending, data.Ceremony, data.Trip
 	return nil
 }
 
@@ -144,6 +159,9 @@ func (j *job) acting(ctx context.Context) (flow.Acting, error) {
 		return flow.Acting{}, fmt.Errorf("auth: find account: %w", err)
 	}
 	subject, err := j.subject(ctx, account.ID, false)
+	if err == nil {
+		subject, err = j.reauthenticates(ctx, subject)
+	}
 	if err != nil {
 		return flow.Acting{}, err
 	}
@@ -183,6 +201,9 @@ func (j *job) resume(ctx context.Context) error {
 		return nil
 	}
 	now, err := j.subject(ctx, old.Account, old.Decoy)
+	if err == nil && j.flow.Acting != "" {
+		now, err = j.reauthenticates(ctx, now)
+	}
 	if err != nil {
 		return err
 	}
@@ -247,7 +268,7 @@ func (j *job) save(ctx context.Context) error {
 	if j.saved {
 		return nil
 	}
-	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony})
+	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony, Trip: j.trip})
 	if err != nil {
 		return fmt.Errorf("auth: encode flow: %w", err)
 	}
@@ -300,7 +321,16 @@ func (j *job) view(ctx context.Context) (flow.View, error) {
 	if err != nil {
 		return flow.View{}, err
 	}
-	return flow.Next(p, j.flow, j.now), nil
+	v := flow.Next(p, j.flow, j.now)
+	return v, j.withProviders(ctx, &v)
+}
+
+// departure is where to send a person who is to leave for a provider.
+func (j *job) departure(view flow.View) string {
+	if j.trip == nil || !view.Away {
+		return ""
+	}
+	return j.trip.URL
 }
 
 // progress shows the stored state of the flow with the handle for its next step.
@@ -319,6 +349,6 @@ func (j *job) progress(ctx context.Context) (Progress, error) {
 	}
 	return Progress{
 		FlowID: j.record.ID, Handle: handle, View: view, ReturnTo: j.flow.ReturnTo, Pairing: pairing, Codes: j.codes, Passkey: j.options,
-		Session: j.issued, Confirmation: j.confirmation(), Device: j.device, ExpiresAt: view.ExpiresAt,
+		Session: j.issued, Departure: j.departure(view), Departed: j.departed, Confirmation: j.confirmation(), Device: j.device, ExpiresAt: view.ExpiresAt,
 	}, nil
 }

@@ -17,6 +17,11 @@ func (j *job) policy(ctx context.Context) (flow.Policy, error) {
 		if err != nil {
 			return flow.Policy{}, err
 		}
+		if j.client.Native {
+			// A provider answers in a browser, and whoever has the person go there must be the one whom the answer
+			// reaches: else an app of somebody else's would be signed in by it.
+			entry.Methods &^= flow.MethodsOf(flow.Social)
+		}
 		j.entry = &entry
 	}
 	p := flow.Policy{Entry: *j.entry, Limits: j.s.cfg.Limits}

@@ -60,6 +60,7 @@ const (
 	FactorGoneNotice     LetterKind = "factor-removed"
 	RecoveryCodeNotice   LetterKind = "recovery-code-used"
 	LinkNotice           LetterKind = "identity-linked"
+	LinkGoneNotice       LetterKind = "identity-unlinked"
 	LockNotice           LetterKind = "locked-out"
 	ReopenedNotice       LetterKind = "reopened"
 	RecoveryAskedNotice  LetterKind = "recovery-asked" // somebody says to have lost the factors, and waits for an approval

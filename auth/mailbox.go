@@ -18,6 +18,9 @@ func (j *job) makeChallenge(ctx context.Context, e flow.MakeChallenge) (flow.Eve
 	if e.Method == flow.Passkey && j.s.cfg.Passkeys != nil {
 		return j.beginPasskey(ctx, e)
 	}
+	if e.Method == flow.Social && len(j.s.cfg.Providers) > 0 {
+		return j.depart(ctx, e)
+	}
 	if e.Method != flow.MailCode && e.Method != flow.MailLink || !j.s.mails() {
 		return nil, fmt.Errorf("auth: nothing makes a challenge of %s for %s", e.Method, j.flow.Goal)
 	}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth/flow"
@@ -23,7 +25,7 @@ func New(cfg Config) (*Service, error) {
 	return &Service{
 		cfg: cfg, log: cfg.Logger, now: cfg.Now, random: cfg.Random, returns: returns, throttle: cfg.Throttle,
 		handles: cfg.Keys.Derive("flow handle"), decoys: cfg.Keys.Derive("decoy"),
-		confirmations: cfg.Keys.Derive("confirmation"), operations: cfg.Keys.Derive("operation"),
+		trips: cfg.Keys.Derive("provider trip"), confirmations: cfg.Keys.Derive("confirmation"), operations: cfg.Keys.Derive("operation"),
 	}, nil
 }
 
@@ -34,6 +36,7 @@ func (c Config) withDefaults() Config {
 	c.Throttle = c.Throttle.withDefaults()
 	c.Limits = limitsWithDefaults(c.Limits)
 	c.KeepActivity = cmp.Or(c.KeepActivity, keptActivity)
+	c.ProviderTimeout = cmp.Or(c.ProviderTimeout, 10*time.Second)
 	if c.Normalize == nil {
 		c.Normalize = NormalizeEmail
 	}
@@ -41,6 +44,9 @@ func (c Config) withDefaults() Config {
 		usual := flow.Entry{Methods: flow.MethodsOf(flow.Password), Recovery: !isNil(c.Letters)}
 		if !isNil(c.Passkeys) {
 			usual.Methods = usual.Methods.With(flow.Passkey)
+		}
+		if len(c.Providers) > 0 {
+			usual.Methods = usual.Methods.With(flow.Social)
 		}
 		c.Entry = func(context.Context, string) (flow.Entry, error) { return usual, nil }
 	}
@@ -98,6 +104,7 @@ func (c Config) problems() []error {
 	report(c.Activity != nil && isNil(c.Activity), "Activity is a nil pointer; leave the field out to keep none")
 	report(c.KeepActivity < 0, "KeepActivity is %s; it must not be negative", c.KeepActivity)
 	problems = append(problems, c.factorProblems()...)
+	problems = append(problems, c.providerProblems()...)
 	report(isNil(c.Letters) != isNil(c.Secrets) || isNil(c.Letters) != isNil(c.Tickets),
 		"Letters, Tickets and Secrets are required together: what is mailed is made of all three")
 	report(isNil(c.Letters) && c.RecoveryApprover != nil, "RecoveryApprover is set, and without Letters nobody comes to ask it")
@@ -127,6 +134,42 @@ func (c Config) factorProblems() []error {
 	report(c.Passkeys != nil && isNil(c.Passkeys), "Passkeys is a nil pointer; leave the field out to offer none")
 	report(c.HostFactor != nil && isNil(c.HostFactor), "HostFactor is a nil pointer; leave the field out to offer none")
 	return problems
+}
+
+func (c Config) providerProblems() []error {
+	var problems []error
+	report := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	seen := map[string]bool{}
+	for i, p := range c.Providers {
+		if isNil(p) {
+			report(true, "Providers[%d] is nil", i)
+			continue
+		}
+		info := p.Info()
+		report(!validProviderID(info.ID), "Providers[%d] has the id %q; it must be 1 to 32 of a to z, 0 to 9 and the hyphen", i, info.ID)
+		report(info.Name == "", "Providers[%d] has no name to show", i)
+		report(seen[info.ID], "Providers[%d] has the id %q, which another one has", i, info.ID)
+		seen[info.ID] = true
+	}
+	report(c.Links != nil && isNil(c.Links), "Links is a nil pointer; leave the field out to keep none")
+	report(c.ProviderSessions != nil && isNil(c.ProviderSessions), "ProviderSessions is a nil pointer; leave the field out to keep none")
+	report(c.ProviderTimeout < 0 || c.ProviderTimeout > time.Minute, "ProviderTimeout is %s; it must be at most a minute", c.ProviderTimeout)
+	if len(c.Providers) > 0 {
+		report(isNil(c.Links), "Links is required with Providers: it keeps whose identities they are")
+		u, err := url.Parse(c.Callbacks)
+		bad := err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !strings.HasSuffix(u.Path, "/") ||
+			u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Host))
+		report(bad, "Callbacks is %q; with Providers it must be an https address that ends in a slash", c.Callbacks)
+	}
+	return problems
+}
+
+func validProviderID(id string) bool {
+	return len(id) >= 1 && len(id) <= 32 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 func (t Throttle) problems() []error {
@@ -181,6 +224,9 @@ func (s *Service) entry(ctx context.Context, domain string) (flow.Entry, error) 
 	}
 	p := flow.Policy{Entry: entry, Limits: s.cfg.Limits}
 	served := flow.MethodsOf(flow.Password) | s.secondFactors()&flow.MethodsOf(flow.Passkey)
+	if len(s.cfg.Providers) > 0 {
+		served = served.With(flow.Social)
+	}
 	switch {
 	case entry.Methods != 0 && entry.Methods&^served == 0 && entry.Connection == "": // the limits were seen in New
 	case p.Validate() != nil:
@@ -226,6 +272,8 @@ func (s *Service) servable(g flow.Goal, t flow.Target) error {
 		return flow.Deny(flow.NotOffered)
 	case mailed:
 	case g == flow.Enrolment && t.Remove != "" && s.cfg.Factors != nil:
+	case g == flow.Linking && t.Remove != "" && s.cfg.Links != nil:
+	case g == flow.Linking && t.Remove == "" && len(s.cfg.Providers) > 0 && (t.Connection == "" || s.provider(t.Connection) != nil):
 	case g != flow.SignIn && g != flow.StepUp && g != flow.Enrolment:
 		return flow.Deny(flow.NotOffered)
 	case g == flow.Enrolment && t.Enrol != flow.Password && !s.secondFactors().Has(t.Enrol):

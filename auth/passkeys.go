@@ -22,7 +22,7 @@ func (j *job) beginPasskey(ctx context.Context, e flow.MakeChallenge) (flow.Even
 	if err != nil {
 		return nil, err
 	}
-	j.ceremony, j.options = ceremony.State, ceremony.Options
+	j.ceremony, j.options, j.trip = ceremony.State, ceremony.Options, nil
 	return flow.ChallengeMade{}, nil
 }
 

@@ -31,6 +31,7 @@ var notices = map[flow.Notice]LetterKind{
 	flow.DeviceTrusted:    TrustNotice,
 	flow.Reopened:         ReopenedNotice,
 	flow.FactorRemoved:    FactorGoneNotice,
+	flow.IdentityUnlinked: LinkGoneNotice,
 }
 
 // notify puts the notice on record and has it mailed. That it cannot be written changes nothing: what it tells

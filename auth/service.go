@@ -24,6 +24,7 @@ type Service struct {
 
 	confirmations DerivedKeys // purpose "confirmation"
 	operations    DerivedKeys // purpose "operation"
+	trips         DerivedKeys // purpose "provider trip"
 }
 
 // Preview returns what a flow of the goal would offer first, to a stranger. It creates nothing, so that a
@@ -42,7 +43,8 @@ func (s *Service) Preview(ctx context.Context, goal flow.Goal) (flow.View, error
 	if err != nil {
 		return flow.View{}, err
 	}
-	return flow.Next(p, f, now), nil
+	view := flow.Next(p, f, now)
+	return view, (&job{s: s, flow: f}).withProviders(ctx, &view)
 }
 
 // Serves reports whether a flow of the goal and the target can begin here at all, for anybody: whether what it
@@ -61,6 +63,9 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 	}
 	if err := s.servable(r.Goal, r.Target); err != nil {
 		return Progress{}, err
+	}
+	if r.Goal == flow.Linking && r.Client.Native {
+		return Progress{}, flow.Deny(flow.NotOffered) // see entry
 	}
 	j := &job{s: s, now: s.now(), client: r.Client.own(), inputs: r.Inputs}
 	if err := j.admit(ctx, r.Action); err != nil {

@@ -16,10 +16,12 @@ type accountView struct {
 	Devices   []deviceRow // those that are trusted
 	RemoveAll *form
 	Factors   *factorsView // nil where there are none and none can be added
-	Activity  []activityRow
-	SignOut   form
-	Password  string // where to change it
-	Move      string // where to change the address; empty if that is not offered
+	// Connections are the providers; nil where there are none.
+	Connections *connectionsView
+	Activity    []activityRow
+	SignOut     form
+	Password    string // where to change it
+	Move        string // where to change the address; empty if that is not offered
 }
 
 type sessionRow struct {
@@ -54,6 +56,10 @@ func showAccount(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	connections, err := x.h.svc.Connections(x.r.Context(), s)
+	if err != nil {
+		return err
+	}
 	activity, err := x.h.svc.Activity(x.r.Context(), s)
 	if err != nil {
 		return err
@@ -66,6 +72,7 @@ func showAccount(x *exchange) error {
 		Address: account.Display, Name: account.Name, Password: x.path("/password"), Sessions: x.rows(list, token),
 		SignOut: form{URL: x.path("/sign-out"), Submit: x.lang.text("submit.sign-out"), Style: "secondary", Hidden: []hidden{{"form_token", token}}},
 	}
+	view.Connections = x.connectionsView(connections, token)
 	view.Factors, view.Activity = x.factorsView(factors, token), x.activityRows(activity)
 	if x.h.svc.Serves(flow.Enrolment, newAddress) {
 		view.Move = x.path("/address")
@@ -183,6 +190,9 @@ func postSignOut(x *exchange) error {
 	if err := x.h.svc.SignOut(x.r.Context(), s); err != nil {
 		return err
 	}
+	if address := x.signOutElsewhere(s); address != "" {
+		return x.signedOutHere(address)
+	}
 	return x.signedOut()
 }
 
@@ -190,16 +200,8 @@ func postSignOut(x *exchange) error {
 // person before them left open. The device stays known: that is for its next sign-in. (ASVS 14.3.1) A native
 // client has nothing here that could be taken back.
 func (x *exchange) signedOut() error {
-	if x.native {
-		return x.writeJSON(http.StatusOK, struct{}{})
-	}
-	x.h.dropCookie(x.w, x.h.cookies.session)
-	x.h.dropCookie(x.w, x.h.cookies.flow)
-	if cookie(x.r, x.h.cookies.confirmation) != "" {
-		x.h.dropCookie(x.w, x.h.cookies.confirmation)
-	}
-	if !x.h.cfg.KeepSiteData {
-		x.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	if !x.native {
+		x.dropSession()
 	}
 	if x.json {
 		return x.writeJSON(http.StatusOK, struct{}{})
@@ -208,4 +210,15 @@ func (x *exchange) signedOut() error {
 		return err
 	}
 	return x.redirect(x.path("/sign-in"))
+}
+
+func (x *exchange) dropSession() {
+	x.h.dropCookie(x.w, x.h.cookies.session)
+	x.h.dropCookie(x.w, x.h.cookies.flow)
+	if cookie(x.r, x.h.cookies.confirmation) != "" {
+		x.h.dropCookie(x.w, x.h.cookies.confirmation)
+	}
+	if !x.h.cfg.KeepSiteData {
+		x.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	}
 }

@@ -29,6 +29,9 @@ type progressBody struct {
 	RecoveryCodes []string        `json:"recovery_codes,omitempty"`
 	Passkey       json.RawMessage `json:"passkey,omitempty"`
 
+	// While the person is to leave for a provider: its address, to be opened as a page of its own.
+	Departure string `json:"departure,omitempty"`
+
 	// For native clients alone, in the one answer that issues them.
 	SessionToken string `json:"session_token,omitempty"`
 	DeviceToken  string `json:"device_token,omitempty"`
@@ -64,7 +67,7 @@ func (x *exchange) progressBody(p auth.Progress) progressBody {
 		View: p.View, Flow: p.Handle.Reveal(), FlowID: p.FlowID, ReturnTo: p.ReturnTo, ExpiresAt: p.ExpiresAt.UTC(),
 	}
 	b.Pairing, b.RecoveryCodes = factorBodies(p)
-	b.Passkey = p.Passkey
+	b.Passkey, b.Departure = p.Passkey, p.Departure
 	if p.Session != nil {
 		s := x.sessionBody(p.Session.Session)
 		s.Current = true
@@ -169,6 +172,13 @@ func beginTarget(in fields, goal flow.Goal) (flow.Target, bool) {
 		err := t.Enrol.UnmarshalText([]byte(in.text("enrol")))
 		t.Remove = in.text("remove")
 		return t, err == nil && t.Enrol != 0 && in.has("remove") == (t.Remove != "")
+	}
+	if goal == flow.Linking {
+		t := flow.Target{Connection: in.text("connection"), Remove: in.text("remove")}
+		if t.Remove != "" {
+			t.Enrol = flow.Social
+		}
+		return t, in.has("remove") == (t.Remove != "") && in.has("connection") == (t.Connection != "")
 	}
 	if goal != flow.StepUp {
 		return flow.Target{}, true

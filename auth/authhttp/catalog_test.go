@@ -43,7 +43,7 @@ func families(t testing.TB) map[string][]string {
 		"reason.":   append(reasons, "other"),
 		"need.":     append(needs, "other"),
 		"problem.":  {"too-short", "too-long", "malformed", "common", "repetitive", "sequence", "keyboard", "words", "context", "breached", "unchanged", "unchecked"},
-		"notice.":   {"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed", "factor-added", "factor-removed", "factor-renamed"},
+		"notice.":   {"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed", "factor-added", "factor-removed", "factor-renamed", "connection-added", "connection-removed"},
 		"month.":    months,
 		"link.": {
 			"reset.title", "reset.text", "reset.submit", "invitation.title", "invitation.text", "invitation.submit",
@@ -52,7 +52,7 @@ func families(t testing.TB) map[string][]string {
 		"mail-help.": {
 			"why.title", "why.text", "unasked.title", "unasked.text", "codes.title", "codes.text", "real.title", "real.text",
 		},
-		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "code-used.": {"title", "text"}, "method.": {"password", "mail-code", "totp", "recovery-code", "passkey", "host-factor", "social", "sso", "trusted-device"},
+		"bad-link.": {"title", "text"}, "codes.": {"title", "text"}, "signed-out.": {"title", "text"}, "signed-out-here.": {"title", "text"}, "code-used.": {"title", "text"}, "method.": {"password", "mail-code", "totp", "recovery-code", "passkey", "host-factor", "social", "sso", "trusted-device"},
 		"passkey.": {"cancelled", "registered", "failed"},
 		"account.": {"add-passkey", "add-totp", "add-host-factor", "add-recovery-code", "replace-recovery-code"},
 		"goals":    goals,
@@ -61,7 +61,7 @@ func families(t testing.TB) map[string][]string {
 
 // optional are families of which a page takes what there is.
 var optional = regexp.MustCompile(`^(need\.[a-z-]+\.(lead(\.[a-z-]+)?|[a-z-]+\.title|[a-z-]+\.lead(\.[a-z-]+)?)|reason\.[a-z-]+\.wait|completed\.[a-z-]+\.(title|text)|` +
-	`ended\.[a-z-]+|need\.[a-z-]+\.title\.[a-z-]+|fold\.[a-z-]+|error\.[0-9]+|(input|hint|required)\.[a-z_]+(\.[a-z-]+)?|submit\.[a-z-]+(\.[a-z-]+)?|(granted|granted\.lost|confirm|sign-out)\.(title|text))$`)
+	`ended\.[a-z-]+|need\.[a-z-]+\.title\.[a-z-]+|fold\.[a-z-]+|error\.[0-9]+|(input|hint|required)\.[a-z_]+(\.[a-z-]+)?|submit\.[a-z-]+(\.[a-z-]+){0,2}|(granted|granted\.lost|confirm|sign-out)\.(title|text))$`)
 
 // TestEveryTextIsThereAndUsed holds the catalogues against the templates and the code: nothing that a page
 // asks for is missing in any language, and nothing is in a catalogue that no page asks for.
@@ -236,7 +236,7 @@ func TestRelativeTimesAndPlurals(t *testing.T) {
 		{31 * 24 * time.Hour, "on 31 January 2026", "am 31. Januar 2026"},
 	} {
 		f := ada()
-		f.list[0].SeenAt, f.factors = now.Add(-c.ago), nil
+		f.list[0].SeenAt, f.factors, f.connects = now.Add(-c.ago), nil, nil
 		s := open(t, f)
 		for lang, want := range map[string]string{"en": c.en, "de": c.de} {
 			w := s.do(request{target: "/auth/account", cookies: bothCookie, header: map[string]string{"Accept-Language": lang}})

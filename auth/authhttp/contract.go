@@ -33,7 +33,7 @@ var goalFields = map[flow.Goal]shape{
 	flow.StepUp:     {may: []string{"level", "max_age", "operation", "return_to"}},
 	flow.Recovery:   {may: []string{"identifier", "return_to"}},
 	flow.Activation: {may: []string{"return_to"}},
-	flow.Linking:    {may: []string{"return_to"}},
+	flow.Linking:    {may: []string{"connection", "remove", "return_to"}},
 	flow.Enrolment:  {must: []string{"enrol"}, may: []string{"remove", "return_to"}},
 	flow.Handoff:    {may: []string{"return_to"}},
 	flow.Reversal:   {may: []string{"return_to"}},

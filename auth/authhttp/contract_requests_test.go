@@ -204,7 +204,7 @@ func (f *fake) received(t *testing.T, body map[string]any) {
 		"goal": f.begun.Goal.String(), "return_to": f.begun.ReturnTo, "level": target.Assurance.String(),
 		"max_age": target.MaxAge.Seconds(), "enrol": target.Enrol.String(), "flow": f.continued.Handle.Reveal(),
 		"action": f.continued.Action, "identifier": in.Identifier, "password": in.Password.Reveal(),
-		"new_password": in.NewPassword.Reveal(), "code": in.Code.Reveal(), "credential": in.Credential.Reveal(), "connection": in.Connection,
+		"new_password": in.NewPassword.Reveal(), "code": in.Code.Reveal(), "credential": in.Credential.Reveal(), "connection": cmp.Or(in.Connection, target.Connection),
 		"keep": in.Keep, "trust": in.Trust, "end_others": in.EndOthers,
 		"client": map[bool]string{true: "native", false: "browser"}[client.Native], "device_token": client.Device.Reveal(),
 		"id": f.ended, "others": slices.Contains(f.calls, "end-others"),

@@ -181,6 +181,10 @@ func (d *document) driveViews(t *testing.T) {
 	f.progress = at(passwordView())
 	f.progress.Passkey = []byte(`{"challenge":"AAAA"}`)
 	d.answered(t, "POST", "/flow", s.post("/auth/flow", aStep))
+	f.progress = at(passwordView())
+	f.progress.View.Away, f.progress.View.Providers = true, []flow.Provider{{ID: "google", Name: "Google"}}
+	f.progress.Departure = "https://accounts.google.com/o/oauth2/v2/auth?state=x"
+	d.answered(t, "POST", "/flow", s.post("/auth/flow", aStep))
 	f.progress = granted(flow.SignIn, true)
 	for m := flow.Password; m <= flow.Approval; m++ {
 		f.progress.Session.Proofs = append(f.progress.Session.Proofs, flow.Proof{Method: m})
@@ -198,7 +202,7 @@ func (d *document) driveSessions(t *testing.T) {
 	f.account.Language = "de"
 	f.session.Keep = true // so that its cookie is renewed
 	s := open(t, f, nativeOn)
-	for _, path := range []string{"/session", "/sessions", "/devices", "/factors", "/activity"} {
+	for _, path := range []string{"/session", "/sessions", "/devices", "/factors", "/connections", "/activity"} {
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path, cookies: bothCookie}))
 		d.answered(t, "GET", path, s.do(request{target: "/auth" + path}))
 	}

@@ -217,6 +217,7 @@ func scenes() map[string]scene {
 		"sessions":      {"/auth/sessions", "", auth.Progress{}, nil},
 		"devices":       {"/auth/devices", "", auth.Progress{}, nil},
 		"factors":       {"/auth/factors", "", auth.Progress{}, nil},
+		"connections":   {"/auth/connections", "", auth.Progress{}, nil},
 		"activity":      {"/auth/activity", "", auth.Progress{}, nil},
 	}
 }

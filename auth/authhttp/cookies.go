@@ -165,7 +165,7 @@ func (x *exchange) browser() (string, error) {
 // notices are the short messages that one page leaves for the next. They travel in a cookie, not in the
 // address: nobody can make a link to a page that says "your password was changed".
 var notices = []string{"password-changed", "address-changed", "signed-out", "session-ended", "others-ended", "device-renamed", "device-removed", "devices-removed",
-	"factor-added", "factor-removed", "factor-renamed"}
+	"factor-added", "factor-removed", "factor-renamed", "connection-added", "connection-removed"}
 
 func (x *exchange) leaveNotice(code string) error {
 	return x.h.setCookie(x.w, x.h.cookies.notice, code, noticeAge)

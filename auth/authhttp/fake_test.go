@@ -38,6 +38,10 @@ type fake struct {
 	list     []auth.Session
 	devices  []auth.TrustedDevice
 	factors  []auth.Factor
+	connects []auth.Connection
+	social   []auth.ProviderInfo
+	returned auth.ReturnRequest
+	departs  string // where SignOutAt leads
 	activity []auth.Activity
 	progress auth.Progress // what Begin, Continue and Look answer
 	err      error         // what they answer instead
@@ -178,6 +182,43 @@ func (f *fake) Factors(context.Context, auth.Session) ([]auth.Factor, error) {
 	return f.factors, f.changeErr
 }
 
+func (f *fake) Providers() []auth.ProviderInfo { return f.social }
+
+func (f *fake) Connections(context.Context, auth.Session) ([]auth.Connection, error) {
+	f.call("connections")
+	return f.connects, f.changeErr
+}
+
+func (f *fake) Return(_ context.Context, r auth.ReturnRequest) (auth.Progress, error) {
+	f.call("return")
+	f.returned = r
+	return f.progress, f.err
+}
+
+func (f *fake) Park(_ context.Context, r auth.ReturnRequest) (string, error) {
+	f.call("park")
+	f.returned = r
+	return "flow-1", f.err
+}
+
+func (f *fake) ReturnParked(_ context.Context, provider, flowID string, c auth.Client) (auth.Progress, error) {
+	f.call("return-parked")
+	f.returned = auth.ReturnRequest{Provider: provider, Client: c}
+	f.ended = flowID
+	return f.progress, f.err
+}
+
+func (f *fake) EndedAtProvider(_ context.Context, provider string, token auth.Secret) error {
+	f.call("ended-at-provider")
+	f.returned = auth.ReturnRequest{Provider: provider}
+	f.named = token.Reveal()
+	return f.err
+}
+
+func (f *fake) SignOutAt(context.Context, auth.Session, string, string) (string, error) {
+	return f.departs, f.err
+}
+
 func (f *fake) Activity(context.Context, auth.Session) ([]auth.Activity, error) {
 	f.call("activity")
 	return f.activity, f.changeErr
@@ -236,6 +277,12 @@ func ada() *fake {
 		factors: []auth.Factor{
 			{ID: "factor-1", Method: flow.TOTP, Name: "Ada's phone", CreatedAt: now.Add(-3 * 24 * time.Hour), UsedAt: now.Add(-2 * time.Hour)},
 			{ID: "factor-2", Method: flow.RecoveryCode, CreatedAt: now.Add(-3 * 24 * time.Hour), Left: 9},
+		},
+		connects: []auth.Connection{
+			{ProviderName: "Google", Link: auth.Link{
+				ID: "link-1", Provider: "google", Email: "ada@gmail.com", LinkedAt: now.Add(-9 * 24 * time.Hour), UsedAt: now.Add(-2 * time.Hour),
+			}},
+			{ProviderName: "GitHub", Link: auth.Link{ID: "link-2", Provider: "github", LinkedAt: now.Add(-2 * 24 * time.Hour)}},
 		},
 		activity: []auth.Activity{
 			{

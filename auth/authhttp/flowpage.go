@@ -31,6 +31,9 @@ func showFlow(x *exchange) error {
 	if x.json {
 		return x.writeJSON(http.StatusOK, x.progressBody(p))
 	}
+	if x.leaving() && p.Departure != "" {
+		return x.leavePage(p)
+	}
 	return x.flowPage(http.StatusOK, p, flow.Refusal{}, "")
 }
 

@@ -29,6 +29,9 @@ import (
 //	/address          change the address
 //	/confirm          prove again who you are (level, max_age, return_to), or confirm an act of the host's (POST)
 //	/passkey          begins a passkey ceremony, for the script of these pages (POST)
+//	/provider/{id}/callback  where a provider sends people back to
+//	/connections/add  begins to connect a provider, and /connections/remove to disconnect one (POST)
+//	/signed-out       where people come back to who signed out at their provider too
 //	/factors/add      begins to add a second factor, and /factors/remove to remove one (POST)
 //	/sign-out         asks, then ends the session
 //	/help/mail        what our mails are, and what to do about one that nobody asked for
@@ -49,6 +52,7 @@ import (
 //	POST /devices/remove  ends the trust in one ("id") or in all ("all"); also as a form
 //	GET  /factors       the account's second factors
 //	POST /factors/rename  names one ("id", "name"; empty takes the name away); also as a form
+//	GET  /connections   the providers that the account is connected with
 //	GET  /activity      what happened lately with the account
 //	POST /sign-out      ends this one; also as a form
 //	GET  /openapi.json  the contract of all of these (OpenAPI 3.1)
@@ -105,6 +109,8 @@ type route struct {
 	get, post endpoint
 	json      bool // an API route: it answers in JSON, whatever it is asked for
 	native    bool // native clients are answered too, if it is in JSON
+	// crossSite lets another site post: it is looked at without cookies, and carries a secret of ours.
+	crossSite bool
 }
 
 const (
@@ -140,7 +146,12 @@ func (h *Handler) table() map[string]route {
 		"/factors/remove": {post: postRemoveFactor},
 		"/factors/rename": {post: postRenameFactor, native: true},
 		"/activity":       {get: apiActivity, json: true, native: true},
-		"/openapi.json":   {get: showContract, json: true, native: true},
+
+		"/connections":        {get: apiConnections, json: true, native: true},
+		"/connections/add":    {post: postConnect},
+		"/connections/remove": {post: postDisconnect},
+		signedOutPath:         {get: showSignedOut},
+		"/openapi.json":       {get: showContract, json: true, native: true},
 	}
 }
 
@@ -160,6 +171,9 @@ func (h *Handler) find(urlPath string) (route, bool) {
 	}
 	if purpose, ok := strings.CutPrefix(rest, linkPath); ok && linkGoals[auth.Purpose(purpose)] != 0 {
 		return route{get: showLink, post: postLink}, true
+	}
+	if rest, ok := strings.CutPrefix(rest, providerPath); ok {
+		return h.providerRoute(rest)
 	}
 	for _, file := range []static{h.style, h.script} {
 		if file.is(rest) {
@@ -213,8 +227,10 @@ func (x *exchange) serve(rt route, found bool) error {
 			break
 		}
 		x.json = rt.json || x.native || isJSON(x.r)
-		if err := x.h.checkOrigin(x.r); err != nil {
-			return err
+		if !rt.crossSite {
+			if err := x.h.checkOrigin(x.r); err != nil {
+				return err
+			}
 		}
 		return rt.post(x)
 	}

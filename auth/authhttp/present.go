@@ -43,6 +43,7 @@ func (x *exchange) present(p presentation) page {
 	if p.view.Need != flow.Identification {
 		c.Address = p.view.Address
 	}
+	c.Providers = x.providersView(p, len(ways) > 0)
 	for i, a := range ways {
 		f := x.form(p, a, i == 0, strconv.Itoa(shortest))
 		if i == 0 {
@@ -51,6 +52,9 @@ func (x *exchange) present(p presentation) page {
 			f.Fold = x.lang.either("fold." + a.Name)
 			c.Others = append(c.Others, f)
 		}
+	}
+	if c.Providers != nil && p.onlyInputs && len(c.Forms) > 0 {
+		c.Forms[0].ID = c.Providers.Outside
 	}
 	x.wayOut(&c, p, out)
 	trouble := x.blame(&c, p)
@@ -72,6 +76,7 @@ func (p presentation) ways() (ways, out []flow.Action) {
 		case a.Name == "restart" || a.Name == "cancel":
 			out = append(out, a)
 		case a.Name == flow.MailLink.String(): // a link is opened, not typed
+		case a.Name == social || strings.HasSuffix(a.Name, "-return"): // see providersView; and nobody comes back with a button
 		case takes("object") || p.onlyInputs && !takes("text") && a.Name != sendPasskey:
 		default:
 			ways = append(ways, a)
@@ -111,7 +116,7 @@ func (x *exchange) wayOut(c *card, p presentation, out []flow.Action) {
 func (x *exchange) form(p presentation, a flow.Action, primary bool, shortest string) form {
 	f := form{
 		URL: p.url, Style: "secondary", Hidden: []hidden{{"form_token", p.token}},
-		Submit: x.lang.either("submit."+p.view.Need.String()+"."+a.Name, "submit."+a.Name, "submit.other"),
+		Submit: x.lang.either("submit."+p.view.Need.String()+"."+a.Name+"."+p.view.Goal.String(), "submit."+p.view.Need.String()+"."+a.Name, "submit."+a.Name, "submit.other"),
 	}
 	if primary && (a.Name == sendPasskey || !strings.HasPrefix(a.Name, "send-")) { // what was just sent need not be sent again at once
 		f.Style = "primary"

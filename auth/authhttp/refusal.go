@@ -49,6 +49,8 @@ var statuses = map[flow.Reason]int{
 	flow.NotConnected:         http.StatusUnauthorized,
 	flow.WrongPerson:          http.StatusUnauthorized,
 	flow.ProviderFailed:       http.StatusUnauthorized,
+	flow.ProviderDeclined:     http.StatusUnauthorized,
+	flow.NotRecent:            http.StatusUnauthorized,
 	flow.SessionRequired:      http.StatusUnauthorized,
 	flow.StepUpRequired:       http.StatusUnauthorized,
 	flow.Forbidden:            http.StatusForbidden,

@@ -16,6 +16,7 @@ type service interface {
 	factors
 	activity
 	confirmations
+	providers
 }
 
 // flows is the login machine.
@@ -57,6 +58,17 @@ type devices interface {
 	RenameTrustedDevice(ctx context.Context, acting auth.Session, id, name string) error
 	RemoveTrustedDevice(ctx context.Context, acting auth.Session, id string) error
 	RemoveTrustedDevices(ctx context.Context, acting auth.Session) error
+}
+
+// providers is the way to somebody else who knows people, and back.
+type providers interface {
+	Providers() []auth.ProviderInfo
+	Connections(ctx context.Context, acting auth.Session) ([]auth.Connection, error)
+	Return(ctx context.Context, r auth.ReturnRequest) (auth.Progress, error)
+	Park(ctx context.Context, r auth.ReturnRequest) (flowID string, err error)
+	ReturnParked(ctx context.Context, provider, flowID string, c auth.Client) (auth.Progress, error)
+	EndedAtProvider(ctx context.Context, provider string, token auth.Secret) error
+	SignOutAt(ctx context.Context, ended auth.Session, returnTo, state string) (string, error)
 }
 
 // activity is what a person is told of their account.

@@ -69,11 +69,14 @@ func (x *exchange) firstPage(status int, f firstForm) error {
 
 func (x *exchange) postFirst(goal flow.Goal) error {
 	x.bound = cookie(x.r, x.h.cookies.flow)
-	in, err := x.readForm(toBrowser, x.bound, "identifier", "keep", "return_to", "username")
+	in, err := x.readForm(toBrowser, x.bound, "identifier", "keep", "return_to", "username", "connection")
 	if err != nil {
 		return err
 	}
 	filled := firstForm{goal: goal, returnTo: in.text("return_to"), identifier: in.text("identifier"), keep: in.flag("keep")}
+	if in.has("connection") && goal == flow.SignIn {
+		return x.beginAway(filled, in.text("connection"))
+	}
 	if filled.identifier == "" {
 		filled.missing = "identifier"
 		return x.firstPage(http.StatusUnprocessableEntity, filled)
@@ -82,6 +85,11 @@ func (x *exchange) postFirst(goal flow.Goal) error {
 		Goal: goal, ReturnTo: filled.returnTo, Client: x.client(),
 		Inputs: auth.Inputs{Identifier: filled.identifier, Keep: filled.keep},
 	})
+	return x.begun(p, err, filled)
+}
+
+// begun leads on from the first page, or shows it again with what was wrong.
+func (x *exchange) begun(p auth.Progress, err error, filled firstForm) error {
 	if d := denial(err); d != nil {
 		filled.refusal = d.Refusal
 		x.retryAfter(problemOf(err))
@@ -91,6 +99,15 @@ func (x *exchange) postFirst(goal flow.Goal) error {
 		return err
 	}
 	return x.proceed(p)
+}
+
+// beginAway begins a sign-in with the way to a provider. What is typed as an address is of no account for it.
+func (x *exchange) beginAway(filled firstForm, provider string) error {
+	p, err := x.h.svc.Begin(x.r.Context(), auth.BeginRequest{
+		Goal: flow.SignIn, ReturnTo: filled.returnTo, Client: x.client(), Action: flow.Social.String(),
+		Inputs: auth.Inputs{Connection: provider, Keep: filled.keep},
+	})
+	return x.begun(p, err, filled)
 }
 
 // enrolled are the notices of what was just added or replaced.
@@ -108,11 +125,19 @@ func (x *exchange) proceed(p auth.Progress) error {
 	if len(p.Codes) > 0 {
 		return x.codesPage(p)
 	}
+	if p.Departed && p.Departure != "" {
+		return x.redirect(x.path(flowPath+p.FlowID) + "?leave")
+	}
 	if p.Session == nil {
 		return x.redirect(x.path(flowPath + p.FlowID))
 	}
 	notice := enrolled[p.View.Enrol]
-	if p.View.Removes {
+	switch {
+	case p.View.Goal == flow.Linking && p.View.Removes:
+		notice = "connection-removed"
+	case p.View.Goal == flow.Linking:
+		notice = "connection-added"
+	case p.View.Removes:
 		notice = "factor-removed"
 	}
 	if notice != "" {

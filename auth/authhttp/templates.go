@@ -46,17 +46,19 @@ type page struct {
 
 // card is the one column of a page that asks for something.
 type card struct {
-	Lead     string
-	Alert    string // a refusal that concerns no field
-	Address  string // whom the page is about
-	NotYou   *form
-	Forms    []form
-	Others   []form // other ways, below the divider
-	WayOut   *form
-	Links    []link
-	Pairing  *pairingView
-	Recovery *codesView
-	Parts    []part // sections of a page that explains something
+	Lead    string
+	Alert   string // a refusal that concerns no field
+	Address string // whom the page is about
+	NotYou  *form
+	Forms   []form
+	Others  []form // other ways, below the divider
+	// Providers are the buttons of social providers, another way; nil for none.
+	Providers *providersView
+	WayOut    *form
+	Links     []link
+	Pairing   *pairingView
+	Recovery  *codesView
+	Parts     []part // sections of a page that explains something
 
 	Operation string // what the person is about to confirm, in the host's words
 	Then      string // what comes after that
@@ -66,6 +68,7 @@ type part struct{ Heading, Text string }
 
 // form is one form with one button.
 type form struct {
+	ID       string // for buttons of it that stand outside; empty for none
 	URL      string
 	Hidden   []hidden
 	Username string // for password managers
@@ -215,14 +218,16 @@ func (h *Handler) tryTemplates() error {
 		lang: h.languages.list[0], h: h, Heading: "x", Trouble: true, Notice: "x", Refresh: "/", SignIn: true, Wide: true,
 		Card: &card{
 			Lead: "x", Alert: "x", Address: "x", NotYou: &f, Forms: []form{f}, Others: []form{f}, WayOut: &f,
-			Links: []link{{"/", "x", true}, {"/", "x", false}}, Parts: []part{{"x", "x"}}, Operation: operationSample, Then: "x",
+			Providers: &providersView{Form: f, Outside: "x", Style: "secondary", Buttons: []providerButton{{"x", "x"}}},
+			Links:     []link{{"/", "x", true}, {"/", "x", false}}, Parts: []part{{"x", "x"}}, Operation: operationSample, Then: "x",
 			Pairing: &pairingView{QR: "<svg></svg>", Key: "x", URI: "otpauth://x"}, Recovery: &codesView{Codes: []string{"x"}, File: "data:,x"},
 		},
 		Account: &accountView{Address: "x", Name: "x", Password: "/", Move: "/", SignOut: f, EndOthers: &f, Sessions: []sessionRow{
 			{Network: "x", Keep: true, Current: true}, {Device: device{Phone: true}, End: &f},
 		}, Devices: []deviceRow{{Named: true, Current: true}, {Device: device{Phone: true}, Rename: f, Remove: f}}, RemoveAll: &f,
-			Factors:  &factorsView{Rows: []factorRow{{Name: "x", Kind: "x", Left: "x", Used: &stamp{}, Rename: &f, Remove: &f}, {}}, Add: []form{f}},
-			Activity: []activityRow{{What: "x", Methods: "x", Device: "x", Network: "x", Times: "x", Attempt: true}, {}}},
+			Factors:     &factorsView{Rows: []factorRow{{Name: "x", Kind: "x", Left: "x", Used: &stamp{}, Rename: &f, Remove: &f}, {}}, Add: []form{f}},
+			Connections: &connectionsView{Rows: []connectionRow{{Name: "x", Email: "x", Used: &stamp{}, Remove: f}, {Remove: f}}, Add: []form{f}},
+			Activity:    []activityRow{{What: "x", Methods: "x", Device: "x", Network: "x", Times: "x", Attempt: true}, {}}},
 	}
 	var problems []error
 	for _, name := range pageNames {

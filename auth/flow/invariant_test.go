@@ -80,7 +80,7 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 			}
 		}
 		if challenge, ok := effect.(MakeChallenge); ok {
-			if err := mayChallenge(w, s, challenge); err != nil {
+			if err := mayChallenge(w, state{next, s.now}, challenge); err != nil {
 				return err
 			}
 		}

@@ -106,6 +106,8 @@ func refuseBegin(p Policy, e Begin) *DeniedError {
 		return Deny(AssuranceShort)
 	case e.Goal == Enrolment && !enrollable.Has(e.Target.Enrol):
 		return Deny(NotOffered)
+	case e.Target.Remove != "" && e.Target.Connection != "":
+		return Deny(NotOffered)
 	case e.Target.Remove != "" && !removable(e.Goal).Has(e.Target.Enrol):
 		return Deny(NotOffered)
 	}
@@ -334,6 +336,10 @@ func (r *run) advance() {
 		r.send(addressMethod(r.f.Goal))
 	case Completion:
 		r.ask(r.commit())
+	case ExternalIdentity:
+		if r.f.Target.Connection != "" { // it was chosen when the flow began
+			r.depart(Depart{Social, r.f.Target.Connection})
+		}
 	case Impossible:
 		r.end(r.impossible())
 	}

@@ -9,21 +9,29 @@ import (
 // View is what may come next, for pages, for JSON and for callers in process alike. It holds nothing that
 // the person may not see.
 type View struct {
-	Goal      Goal      `json:"goal"`
-	Phase     Phase     `json:"phase"`
-	Need      Need      `json:"need"`
-	Outcome   string    `json:"outcome"` // "open", "granted", "completed" or "ended"
-	Address   string    `json:"address,omitempty"`
-	Enrol     Method    `json:"enrol,omitzero"`      // what an enrolment adds or replaces
-	Removes   bool      `json:"removes,omitempty"`   // it removes a factor of that method instead
-	Candidate string    `json:"candidate,omitempty"` // the address to change to, while its code is out
-	Operation string    `json:"confirms,omitempty"`  // what a step-up confirms, in the host's words; to be shown
-	Actions   []Action  `json:"actions"`
-	Refusal   *Refusal  `json:"refusal,omitempty"`
-	Away      bool      `json:"away,omitempty"`     // the person is at a provider
-	Recovery  bool      `json:"recovery,omitempty"` // before a proof at sign-in: a forgotten password can be reset
-	SignUp    bool      `json:"sign_up,omitempty"`  // and an account can be opened
-	ExpiresAt time.Time `json:"expires_at"`
+	Goal      Goal     `json:"goal"`
+	Phase     Phase    `json:"phase"`
+	Need      Need     `json:"need"`
+	Outcome   string   `json:"outcome"` // "open", "granted", "completed" or "ended"
+	Address   string   `json:"address,omitempty"`
+	Enrol     Method   `json:"enrol,omitzero"`      // what an enrolment adds or replaces
+	Removes   bool     `json:"removes,omitempty"`   // it removes a factor of that method instead
+	Candidate string   `json:"candidate,omitempty"` // the address to change to, while its code is out
+	Operation string   `json:"confirms,omitempty"`  // what a step-up confirms, in the host's words; to be shown
+	Actions   []Action `json:"actions"`
+	// Providers are what the action "social" can be done with. Next knows none; the shell adds them.
+	Providers []Provider `json:"providers,omitempty"`
+	Refusal   *Refusal   `json:"refusal,omitempty"`
+	Away      bool       `json:"away,omitempty"`     // the person is at a provider
+	Recovery  bool       `json:"recovery,omitempty"` // before a proof at sign-in: a forgotten password can be reset
+	SignUp    bool       `json:"sign_up,omitempty"`  // and an account can be opened
+	ExpiresAt time.Time  `json:"expires_at"`
+}
+
+// Provider is a social provider that is offered.
+type Provider struct {
+	ID   string `json:"id"`   // the input "connection"
+	Name string `json:"name"` // what people call it
 }
 
 // Action is one thing that may be done next.

@@ -38,7 +38,7 @@ var everyKind = []auth.LetterKind{
 	auth.InvitationLetter, auth.ResetLetter, auth.NoPasswordLetter, auth.NoAccountLetter, auth.ReopenLetter, auth.ClosedLetter, auth.SignUpLetter,
 	auth.HasAccountLetter, auth.SignInLetter, auth.NewAddressLetter, auth.TakenLetter, auth.AddressChangedNotice,
 	auth.AddressUndoneNotice, auth.PasswordNotice, auth.NewDeviceNotice, auth.TrustNotice, auth.FactorNotice,
-	auth.FactorGoneNotice, auth.RecoveryCodeNotice, auth.LinkNotice, auth.LockNotice, auth.ReopenedNotice,
+	auth.FactorGoneNotice, auth.RecoveryCodeNotice, auth.LinkNotice, auth.LinkGoneNotice, auth.LockNotice, auth.ReopenedNotice,
 	auth.RecoveryAskedNotice,
 }
 
@@ -54,7 +54,7 @@ func letterOf(kind auth.LetterKind, tag string) (auth.Letter, auth.Secret) {
 		l.Method = "sso"
 	case auth.FactorNotice, auth.FactorGoneNotice:
 		l.Method = "totp"
-	case auth.LinkNotice:
+	case auth.LinkNotice, auth.LinkGoneNotice:
 		l.Method = "LinkedIn"
 	case auth.AddressChangedNotice, auth.AddressUndoneNotice:
 		l.Address = "countess@example.net"

@@ -56,6 +56,7 @@ var kinds = map[auth.LetterKind]kind{
 	auth.FactorGoneNotice:     {button: accountPage, act: recoveryPage},
 	auth.RecoveryCodeNotice:   {button: accountPage, act: recoveryPage},
 	auth.LinkNotice:           {button: accountPage, act: recoveryPage},
+	auth.LinkGoneNotice:       {button: accountPage, act: recoveryPage},
 	auth.LockNotice:           {button: recoveryPage},
 	auth.ReopenedNotice:       {button: signInPage},
 	auth.RecoveryAskedNotice:  {button: signInPage},

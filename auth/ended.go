@@ -1,0 +1,150 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cardea-auth/cardea/auth/flow"
+)
+
+// keptOrigin is how long it is remembered which session at a provider a session of ours came of: longer than any
+// session lives.
+const keptOrigin = 400 * 24 * time.Hour
+
+// origin names the provider's session in a proof; empty if the provider told none. It is a hash: nobody who reads a
+// session learns a name by which the provider's own could be meant.
+func origin(i Identity) string {
+	if i.Session == "" {
+		return ""
+	}
+	return LinkID(i.Issuer, "session\x00"+i.Session)
+}
+
+// attach remembers which sessions at providers a new session came of, so that they can end it. A session whose end
+// was told while this one was being made is not let live.
+func (j *job) attach(ctx context.Context, e flow.IssueSession) error {
+	if j.s.cfg.ProviderSessions == nil {
+		return nil
+	}
+	var list []ProviderSession
+	for _, p := range e.Proofs {
+		if !p.Method.Redirects() {
+			continue
+		}
+		for _, key := range []string{p.Origin, p.Credential} {
+			if key != "" {
+				list = append(list, ProviderSession{
+					Key: key, Account: e.Account, Session: j.issued.ID, Since: p.At, ExpiresAt: j.now.Add(keptOrigin),
+				})
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return j.s.cfg.ProviderSessions.AttachSession(ctx, list, j.now)
+}
+
+// detached takes back a session that its provider could not end: it was told to end it already, or never could.
+func (j *job) detached(ctx context.Context, cause error) (flow.Event, error) {
+	ended := j.issued
+	j.issued = nil
+	ctx, stop := regardless(ctx)
+	defer stop()
+	if err := j.s.cfg.Sessions.End(ctx, ended.Account, ended.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("auth: end session: %w", err)
+	}
+	if errors.Is(cause, ErrStale) {
+		return flow.SessionRefused{}, nil
+	}
+	return nil, fmt.Errorf("auth: attach session: %w", cause)
+}
+
+// EndedAtProvider ends the sessions that a provider says are over: those that came of one of its sessions, or all that
+// came of one person's, by a logout token (OpenID Connect Back-Channel Logout 1.0). It returns a *DeniedError
+// (NotFound) if there is no such provider or it tells nothing of the kind, and one with Forbidden for a token that is
+// worth nothing or was used; after a fault the provider may send it again.
+func (s *Service) EndedAtProvider(ctx context.Context, provider string, token Secret) error {
+	verifier, ok := s.provider(provider).(LogoutVerifier)
+	if !ok || s.cfg.ProviderSessions == nil {
+		return flow.Deny(flow.NotFound)
+	}
+	j := &job{s: s, now: s.now()}
+	var told ProviderLogout
+	err := j.ask(ctx, func(ctx context.Context) (err error) {
+		told, err = verifier.VerifyLogout(ctx, token, j.now)
+		return err
+	})
+	var bad *ProviderError
+	if errors.As(err, &bad) {
+		s.decided(ctx, AuditEvent{What: "provider-logout-refused", Reason: flow.Forbidden.String(), Detail: provider + ": " + cleanAgent(bad.Code)})
+		return flow.Deny(flow.Forbidden)
+	}
+	if err != nil {
+		return fmt.Errorf("auth: verify logout token: %w", err)
+	}
+	once := []Bucket{{Key: "logout|" + LinkID(told.Issuer, told.ID), Cap: 1, Forget: keptLogout}}
+	taken, err := s.cfg.Counters.Take(ctx, once, j.now)
+	if err != nil {
+		return fmt.Errorf("auth: count logout token: %w", err)
+	}
+	if !taken.OK {
+		s.decided(ctx, AuditEvent{What: "provider-logout-refused", Reason: flow.Forbidden.String(), Detail: provider + ": used"})
+		return flow.Deny(flow.Forbidden)
+	}
+	if err := s.endCameOf(ctx, provider, told, j.now); err != nil {
+		return errors.Join(err, s.cfg.Counters.Refund(ctx, once, j.now)) // the provider's next try must count
+	}
+	return nil
+}
+
+// keptLogout is how long a logout token is remembered: longer than it is taken for valid.
+const keptLogout = time.Hour
+
+// endCameOf ends the sessions. They are forgotten only when they have ended: what fails in between is done again with
+// the provider's next try.
+func (s *Service) endCameOf(ctx context.Context, provider string, told ProviderLogout, now time.Time) error {
+	key := LinkID(told.Issuer, told.Subject)
+	if told.Session != "" {
+		key = origin(Identity{Issuer: told.Issuer, Session: told.Session})
+	}
+	list, err := s.cfg.ProviderSessions.EndSessions(ctx, key, now, now.Add(s.cfg.Limits.Total))
+	if err != nil {
+		return fmt.Errorf("auth: find sessions of provider: %w", err)
+	}
+	for _, ours := range list {
+		err := s.cfg.Sessions.End(ctx, ours.Account, ours.Session)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("auth: end session: %w", err)
+		}
+		if err == nil {
+			s.decided(ctx, AuditEvent{What: "session-ended-by-provider", Account: ours.Account, Session: ours.Session, Detail: provider})
+		}
+	}
+	return nil
+}
+
+// SignOutAt returns where a person can also sign out of the provider that their session came of, to come back to
+// returnTo; empty if it came of none that offers it. The session may have ended already.
+func (s *Service) SignOutAt(ctx context.Context, ended Session, returnTo, state string) (string, error) {
+	for _, p := range ended.Proofs {
+		leader, ok := s.provider(p.Connection).(LogoutLeader)
+		if !ok || !p.Method.Redirects() {
+			continue
+		}
+		var address string
+		err := (&job{s: s}).ask(ctx, func(ctx context.Context) (err error) {
+			address, err = leader.LogoutURL(ctx, returnTo, state)
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("auth: sign out at %s: %w", p.Connection, err)
+		}
+		if address != "" {
+			return address, nil
+		}
+	}
+	return "", nil
+}
