@@ -111,11 +111,13 @@ var goneLinkRules = []rule[Links]{
 			r.disconnects("l2")
 			r.p.ok("Delete", r.s.Delete(r.ctx, "a1"))
 			r.p.ok("Open again", r.s.Open(r.ctx, "a1", flow.Active, firstHash, start))
-			for _, id := range []string{"l2", "l3"} {
+			for id, heir := range map[string]string{"l2": "a1", "l3": "a2"} {
 				r.p.ok("ReleaseLink of a deleted account's", r.l.ReleaseLink(r.ctx, id))
-				r.connects(link(id))
+				r.connects(owned(heir, link(id)))
 			}
-			r.lists("a1", link("l2"), link("l3"))
+			r.lists("a1", link("l2"))
+			r.lists("a2", owned("a2", link("l1")), owned("a2", link("l3")))
+			r.enrolled("a1", flow.Password, flow.Social)
 		}),
 	},
 	{
