@@ -53,14 +53,14 @@ func LinkID(issuer, subject string) string {
 
 // Link connects an external identity with an account.
 type Link struct {
-	ID       string // see LinkID
+	ID       string // see LinkID; to a store any 1 to 128 bytes, which it does not derive
 	Account  string
 	Method   flow.Method // Social or SSO
-	Provider string      // the id of the provider or connection through which it was connected
-	Issuer   string
-	Subject  string
-	Email    string    // as the provider told it last, to be shown to the owner; at most 320 bytes
-	Name     string    // likewise; at most 256 bytes
-	LinkedAt time.Time // UTC
-	UsedAt   time.Time // when it last signed somebody in; zero for never
+	Provider string      // the id of the provider or connection through which it was connected, at most 128 bytes
+	Issuer   string      // as in Identity
+	Subject  string      // likewise
+	Email    string      // as the provider told it last, to be shown to the owner; at most 320 bytes
+	Name     string      // as the provider told it last, likewise; at most 256 bytes
+	LinkedAt time.Time   // UTC
+	UsedAt   time.Time   // when it last signed somebody in; zero for never
 }

@@ -19,7 +19,7 @@ type Accounts interface {
 
 // RunAccounts checks the contracts of auth.AccountStore and auth.PasswordStore, a subtest and a fresh,
 // empty store for each rule. If the store is an auth.Directory as well, so is what that means for Delete. What
-// the two do to tickets and letters is for RunTickets, and to factors for RunFactors.
+// the two do to tickets and letters is for RunTickets, to factors for RunFactors, and to links for RunLinks.
 func RunAccounts(t *testing.T, open func(t *testing.T) Accounts) {
 	t.Helper()
 	run(t, accountRules(), open)

@@ -9,9 +9,9 @@
 //		authtest.RunAccounts(t, func(t *testing.T) authtest.Accounts { return newMyStore(t) })
 //	}
 //
-// RunDirectory, RunAccounts, RunFlows, RunCounters, RunSessions, RunTrust, RunTickets, RunLetters, RunFactors,
-// RunHostFactor and RunActivity make a subtest of each rule; CheckDirectory and its siblings return all broken rules
-// as one error, for programs that are not tests. Both ask for a fresh, empty store for each rule. Rules check what
+// RunDirectory, RunAccounts, RunFlows, RunCounters, RunSessions, RunTrust, RunTickets, RunLetters, RunFactors, RunLinks,
+// RunProviderSessions, RunHostFactor and RunActivity make a subtest of each rule; CheckDirectory and its siblings
+// return all broken rules as one error, for programs that are not tests. Both ask for a fresh, empty store for each rule. Rules check what
 // happens alone and at once (of many goroutines, one must win), at the very moment of a boundary and a millisecond
 // before it, under a context that is done, and with names that careless storage confuses.
 //

@@ -50,6 +50,14 @@ func TestFactorRulesCatch(t *testing.T) {
 	caught(t, factorRules(), brokenFactors(), func() Factors { return memory.New() })
 }
 
+func TestLinkRulesCatch(t *testing.T) {
+	caught(t, linkRules(), brokenLinks(), func() Links { return memory.New() })
+}
+
+func TestProviderSessionRulesCatch(t *testing.T) {
+	caught(t, providerSessionRules(), brokenProviderSessions, func() auth.ProviderSessionStore { return memory.New() })
+}
+
 func TestActivityRulesCatch(t *testing.T) {
 	caught(t, activityRules(), brokenActivity, func() Activities { return memory.New() })
 }
@@ -85,6 +93,8 @@ func TestCheckReportsEveryBrokenRule(t *testing.T) {
 	require.NoError(t, CheckSessions(t.Context(), func() (session.Store, error) { return memory.New(), nil }))
 	require.NoError(t, CheckTickets(t.Context(), func() (Tickets, error) { return memory.New(), nil }))
 	require.NoError(t, CheckFactors(t.Context(), func() (Factors, error) { return memory.New(), nil }))
+	require.NoError(t, CheckLinks(t.Context(), func() (Links, error) { return memory.New(), nil }))
+	require.NoError(t, CheckProviderSessions(t.Context(), func() (auth.ProviderSessionStore, error) { return memory.New(), nil }))
 	require.NoError(t, CheckActivity(t.Context(), func() (Activities, error) { return memory.New(), nil }))
 	require.NoError(t, CheckLetters(t.Context(), func() (auth.LetterStore, error) { return memory.New(), nil }))
 

@@ -77,11 +77,6 @@ func (k keyring) begin(factors ...auth.StoredFactor) {
 	}
 }
 
-// tickets are those that begin adds.
-func (k keyring) tickets() []auth.Ticket {
-	return []auth.Ticket{ticket("r1", auth.ForReset), ticket("u1", auth.ForUndo), of("a2", ticket("r2", auth.ForReset))}
-}
-
 // holds gives factors to the accounts that they say, those of each in one act.
 func (k keyring) holds(factors ...auth.StoredFactor) {
 	for len(factors) > 0 {
@@ -107,13 +102,6 @@ func (k keyring) adding(factors ...auth.StoredFactor) auth.FactorChange {
 // removing returns a change that removes factors of the account "a1", which stands as it does.
 func (k keyring) removing(ids ...string) auth.FactorChange {
 	return auth.FactorChange{Account: "a1", From: k.now("a1"), Remove: ids, Now: start}
-}
-
-// now is how the account stands.
-func (k keyring) now(account string) auth.Standing {
-	state, err := k.s.State(k.ctx, account)
-	k.p.ok(fmt.Sprintf("State(%q)", account), err)
-	return state.Standing
 }
 
 // changes demands that the store makes the change.

@@ -99,14 +99,14 @@ var besideFactorRules = []rule[Factors]{
 		onKeyring(func(k keyring) {
 			all := append(set("c"), verifies(factor("f1", flow.Passkey)), factor("f2", flow.TOTP))
 			from := standing(flow.Active, 2, 1)
-			for what := range otherChanges(k, from) {
+			for what := range otherChanges(k.mailbox, from) {
 				k.p.ok("Delete", errors.Join(k.s.Delete(k.ctx, "a1"), k.s.Delete(k.ctx, "a2")))
 				k.opens(flow.Active, firstHash)
 				k.holds(all...)
 				reset := ticket("r1", auth.ForReset)
 				reset.Security = 2
 				k.adds(reset, ticket("u1", auth.ForUndo))
-				_, err := otherChanges(k, from)[what]()
+				_, err := otherChanges(k.mailbox, from)[what]()
 				k.p.ok(what, err)
 				k.lists("a1", all...)
 				k.enrolled("a1", true, flow.Password, flow.TOTP, flow.RecoveryCode, flow.Passkey)
@@ -158,21 +158,21 @@ var besideFactorRules = []rule[Factors]{
 }
 
 // otherChanges are the acts that raise epochs of an active account that has the tickets "u1" and, of its security
-// epoch, "r1", beside those on its factors.
-func otherChanges(k keyring, from auth.Standing) map[string]func() (flow.Epochs, error) {
+// epoch, "r1", beside those on its factors and links.
+func otherChanges(m mailbox, from auth.Standing) map[string]func() (flow.Epochs, error) {
 	reset, undo := completion("r1"), completion("u1")
 	reset.From, undo.From = from, from
 	return map[string]func() (flow.Epochs, error){
-		"SetStatus":        func() (flow.Epochs, error) { return k.s.SetStatus(k.ctx, "a1", from, flow.Locked, start) },
-		"RaiseEpochs":      func() (flow.Epochs, error) { return k.s.RaiseEpochs(k.ctx, "a1", flow.Epochs{Security: 9, Session: 9}) },
-		"MarkCompromised":  func() (flow.Epochs, error) { return k.s.MarkCompromised(k.ctx, "a1", start) },
-		"CompleteRecovery": func() (flow.Epochs, error) { return k.s.CompleteRecovery(k.ctx, reset) },
-		"CompleteUndo":     func() (flow.Epochs, error) { return k.s.CompleteUndo(k.ctx, undo) },
+		"SetStatus":        func() (flow.Epochs, error) { return m.s.SetStatus(m.ctx, "a1", from, flow.Locked, start) },
+		"RaiseEpochs":      func() (flow.Epochs, error) { return m.s.RaiseEpochs(m.ctx, "a1", flow.Epochs{Security: 9, Session: 9}) },
+		"MarkCompromised":  func() (flow.Epochs, error) { return m.s.MarkCompromised(m.ctx, "a1", start) },
+		"CompleteRecovery": func() (flow.Epochs, error) { return m.s.CompleteRecovery(m.ctx, reset) },
+		"CompleteUndo":     func() (flow.Epochs, error) { return m.s.CompleteUndo(m.ctx, undo) },
 		"ReplacePassword": func() (flow.Epochs, error) {
-			return k.s.ReplacePassword(k.ctx, "a1", from.Epochs, secondHash, true, start)
+			return m.s.ReplacePassword(m.ctx, "a1", from.Epochs, secondHash, true, start)
 		},
 		"ChangeAddress": func() (flow.Epochs, error) {
-			return k.s.ChangeAddress(k.ctx, "a1", from, ticket("new", auth.ForUndo))
+			return m.s.ChangeAddress(m.ctx, "a1", from, ticket("new", auth.ForUndo))
 		},
 	}
 }

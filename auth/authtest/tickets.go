@@ -86,6 +86,18 @@ func (m mailbox) stands(want auth.Standing, hash string, compromised bool) {
 	kept(m.ctx, m.p, m.s, "a1", want, hash, compromised)
 }
 
+// tickets are those that checks of what is beside tickets begin with.
+func (m mailbox) tickets() []auth.Ticket {
+	return []auth.Ticket{ticket("r1", auth.ForReset), ticket("u1", auth.ForUndo), of("a2", ticket("r2", auth.ForReset))}
+}
+
+// now is how the account stands.
+func (m mailbox) now(account string) auth.Standing {
+	state, err := m.s.State(m.ctx, account)
+	m.p.ok(fmt.Sprintf("State(%q)", account), err)
+	return state.Standing
+}
+
 func (m mailbox) adds(tickets ...auth.Ticket) {
 	for _, t := range tickets {
 		m.p.ok("AddTicket "+t.ID, m.s.AddTicket(m.ctx, t))

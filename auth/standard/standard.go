@@ -107,6 +107,8 @@ type stores interface {
 	auth.TicketStore
 	auth.FactorStore
 	auth.ActivityStore
+	auth.LinkStore
+	auth.ProviderSessionStore
 	session.Store
 	session.TrustStore
 }

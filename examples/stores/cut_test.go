@@ -49,6 +49,7 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 	},
 	"Delete":              func(ctx context.Context, s *sqlstore.Store) error { return s.Delete(ctx, "a1") },
 	"Delete with factors": func(ctx context.Context, s *sqlstore.Store) error { return s.Delete(ctx, "a3") },
+	"Delete with links":   func(ctx context.Context, s *sqlstore.Store) error { return s.Delete(ctx, "a4") },
 	"Flows.Create": func(ctx context.Context, s *sqlstore.Store) error {
 		return s.CreateFlow(ctx, auth.FlowRecord{ID: "new", Version: 1, ExpiresAt: noon.Add(time.Hour)})
 	},
@@ -140,6 +141,33 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 	},
 	"ConsumeFactor": func(ctx context.Context, s *sqlstore.Store) error { return s.ConsumeFactor(ctx, "a3", "c1", "c1") },
 	"RenameFactor":  func(ctx context.Context, s *sqlstore.Store) error { return s.RenameFactor(ctx, "a3", "f1", "new") },
+	"AddLink": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.AddLink(ctx, linking("new"))
+		return err
+	},
+	"AddLink again": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.AddLink(ctx, linking("gone"))
+		return err
+	},
+	"RemoveLink": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.RemoveLink(ctx, linking("l1"))
+		return err
+	},
+	"UseLink": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.UseLink(ctx, "a4", "l1", "new", "new", noon)
+	},
+	"ReleaseLink": func(ctx context.Context, s *sqlstore.Store) error { return s.ReleaseLink(ctx, "gone") },
+	"AttachSession": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.AttachSession(ctx, []auth.ProviderSession{vouched("k1", "new"), vouched("k2", "new"), vouched("k1", "s1")}, noon)
+	},
+	"EndSessions": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.EndSessions(ctx, "k1", noon, noon.Add(time.Minute))
+		return err
+	},
+	"SweepProviderSessions": func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.SweepProviderSessions(ctx, noon.Add(2*time.Hour), 10)
+		return err
+	},
 	"AddLetters": func(ctx context.Context, s *sqlstore.Store) error {
 		return s.AddLetters(ctx, dueLetter("new1"), dueLetter("new2"))
 	},
@@ -227,12 +255,17 @@ func use(t *testing.T) string {
 		enrolling("f1", flow.TOTP), enrolling("f2", flow.Passkey), enrolling("c1", flow.RecoveryCode), enrolling("c2", flow.RecoveryCode),
 	}})
 	require.NoError(t, err)
+	link(t, s)
 	for _, ticket := range []auth.Ticket{
 		mailed("t1", "a1", auth.ForReset), mailed("t2", "a1", auth.ForUndo), mailed("t3", "a1", auth.ForUndo), mailed("t4", "a1", auth.ForUndo),
-		mailed("t5", "a2", auth.ForInvitation), mailed("t6", "a2", auth.ForReset), mailed("t7", "a3", auth.ForReset),
+		mailed("t5", "a2", auth.ForInvitation), mailed("t6", "a2", auth.ForReset), mailed("t7", "a3", auth.ForReset), mailed("t8", "a4", auth.ForReset),
 	} {
 		require.NoError(t, s.AddTicket(ctx, ticket))
 	}
+	require.NoError(t, s.AttachSession(ctx, []auth.ProviderSession{vouched("k1", "s1"), vouched("k1", "s2")}, noon))
+	_, err = s.EndSessions(ctx, "k1", noon.Add(-time.Hour), noon.Add(-time.Minute))
+	require.NoError(t, err)
+	require.NoError(t, s.AttachSession(ctx, []auth.ProviderSession{vouched("k1", "s1"), vouched("k1", "s2")}, noon))
 	require.NoError(t, s.CreateFlow(ctx, auth.FlowRecord{ID: "f1", Version: 1, ExpiresAt: noon.Add(time.Hour)}))
 	for range 2 {
 		_, err = s.Take(ctx, buckets, noon)
@@ -324,7 +357,8 @@ func copyFile(t *testing.T, from, to string) {
 func dump(t *testing.T, s *sqlstore.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "tickets", "letters", "factors", "activity"} {
+	for _, table := range []string{"people", "accounts", "flows", "counters", "standings", "sessions", "trust", "tickets", "letters", "factors", "activity",
+		"links", "provider_sessions", "provider_ends"} {
 		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM cardea_"+table+" ORDER BY 1")
 		require.NoError(t, err)
 		columns, err := rows.Columns()

@@ -103,7 +103,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 }
 
 // TestADatabaseOfTheFirstSchemaGetsTheRest migrates one from before there were trusted devices, letters, tickets,
-// factors and activity. The people and the accounts in it stay.
+// factors, activity and links. The people and the accounts in it stay.
 func TestADatabaseOfTheFirstSchemaGetsTheRest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
 	s := openSQLite(t, path)
@@ -111,7 +111,8 @@ func TestADatabaseOfTheFirstSchemaGetsTheRest(t *testing.T) {
 	require.NoError(t, s.Create(t.Context(), auth.Account{ID: "a1", Identifier: "a1@example.org"}))
 	require.NoError(t, s.Open(t.Context(), "a1", flow.Active, "hash", noon))
 	_, err := s.DB().ExecContext(t.Context(), `DROP TABLE cardea_trust; DROP TABLE cardea_tickets; DROP TABLE cardea_letters;
-		DROP TABLE cardea_factors; DROP TABLE cardea_activity; DELETE FROM cardea_schema WHERE version >= 2`)
+		DROP TABLE cardea_factors; DROP TABLE cardea_activity;
+		DROP TABLE cardea_links; DROP TABLE cardea_provider_sessions; DROP TABLE cardea_provider_ends; DELETE FROM cardea_schema WHERE version >= 2`)
 	require.NoError(t, err)
 
 	require.NoError(t, sqlstore.Migrate(t.Context(), s.DB(), sqlstore.SQLite()))
@@ -123,6 +124,8 @@ func TestADatabaseOfTheFirstSchemaGetsTheRest(t *testing.T) {
 	_, err = s.ChangeFactors(t.Context(), auth.FactorChange{Account: "a1", From: active, Add: []auth.StoredFactor{{ID: "f1", Account: "a1", Method: flow.TOTP}}, Now: noon})
 	require.NoError(t, err)
 	require.NoError(t, s.RecordActivity(t.Context(), happened("a1", "m", noon), 10))
+	link(t, s)
+	require.NoError(t, s.AttachSession(t.Context(), []auth.ProviderSession{vouched("k1", "s1")}, noon))
 	state, err := s.State(t.Context(), "a1")
 	require.NoError(t, err)
 	require.Equal(t, flow.MethodsOf(flow.Password, flow.TOTP), state.Enrolled)

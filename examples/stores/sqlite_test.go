@@ -66,3 +66,11 @@ func TestSQLiteActivity(t *testing.T) {
 func TestSQLiteFactors(t *testing.T) {
 	authtest.RunFactors(t, func(t *testing.T) authtest.Factors { return newSQLite(t) })
 }
+
+func TestSQLiteLinks(t *testing.T) {
+	authtest.RunLinks(t, func(t *testing.T) authtest.Links { return newSQLite(t) })
+}
+
+func TestSQLiteProviderSessions(t *testing.T) {
+	authtest.RunProviderSessions(t, func(t *testing.T) auth.ProviderSessionStore { return newSQLite(t) })
+}

@@ -68,6 +68,14 @@ func TestTwoActivity(t *testing.T) {
 	authtest.RunActivity(t, func(t *testing.T) authtest.Activities { return newTwo(t) })
 }
 
+func TestTwoLinks(t *testing.T) {
+	authtest.RunLinks(t, func(t *testing.T) authtest.Links { return newTwo(t) })
+}
+
+func TestTwoProviderSessions(t *testing.T) {
+	authtest.RunProviderSessions(t, func(t *testing.T) auth.ProviderSessionStore { return newTwo(t) })
+}
+
 func (t *two) FindByIdentifier(ctx context.Context, identifier string) (auth.Account, error) {
 	return t.turn().FindByIdentifier(ctx, identifier)
 }
@@ -276,6 +284,40 @@ func (t *two) ConsumeFactor(ctx context.Context, account, id, data string) error
 
 func (t *two) RenameFactor(ctx context.Context, account, id, name string) error {
 	return t.turn().RenameFactor(ctx, account, id, name)
+}
+
+func (t *two) Links(ctx context.Context, account string) ([]auth.Link, error) {
+	return t.turn().Links(ctx, account)
+}
+
+func (t *two) FindLink(ctx context.Context, id string) (auth.Link, error) {
+	return t.turn().FindLink(ctx, id)
+}
+
+func (t *two) AddLink(ctx context.Context, c auth.LinkChange) (flow.Epochs, error) {
+	return t.turn().AddLink(ctx, c)
+}
+
+func (t *two) RemoveLink(ctx context.Context, c auth.LinkChange) (flow.Epochs, error) {
+	return t.turn().RemoveLink(ctx, c)
+}
+
+func (t *two) UseLink(ctx context.Context, account, id, email, name string, now time.Time) error {
+	return t.turn().UseLink(ctx, account, id, email, name, now)
+}
+
+func (t *two) ReleaseLink(ctx context.Context, id string) error { return t.turn().ReleaseLink(ctx, id) }
+
+func (t *two) AttachSession(ctx context.Context, sessions []auth.ProviderSession, now time.Time) error {
+	return t.turn().AttachSession(ctx, sessions, now)
+}
+
+func (t *two) EndSessions(ctx context.Context, key string, now, until time.Time) ([]auth.ProviderSession, error) {
+	return t.turn().EndSessions(ctx, key, now, until)
+}
+
+func (t *two) SweepProviderSessions(ctx context.Context, now time.Time, limit int) (int, error) {
+	return t.turn().SweepProviderSessions(ctx, now, limit)
 }
 
 // twoFlows is two as the store of flows.

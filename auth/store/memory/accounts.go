@@ -45,6 +45,9 @@ func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error)
 		state.Enrolled = state.Enrolled.With(f.Method)
 		state.VerifyingPasskey = state.VerifyingPasskey || f.Method == flow.Passkey && f.Verifying
 	}
+	for _, l := range s.people.links.of(id) {
+		state.Enrolled = state.Enrolled.With(l.Method)
+	}
 	return state, nil
 }
 
@@ -80,6 +83,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	delete(s.people.kept, id)
 	s.people.tickets.drop(id, func(auth.Ticket) bool { return true })
 	s.people.factors.set(id, nil)
+	s.people.links.orphan(id)
 	s.activity.forget(id)
 	if a, ok := s.people.byID[id]; ok {
 		delete(s.people.byID, id)
@@ -139,7 +143,7 @@ func (s *Store) MarkCompromised(ctx context.Context, id string, _ time.Time) (fl
 }
 
 // change applies one act to what is kept of an account, and queues the letters that tell of it. An act that
-// fails is dropped whole; it must not touch tickets or factors before it knows that it does not fail.
+// fails is dropped whole; it must not touch tickets, factors or links before it knows that it does not fail.
 func (s *Store) change(ctx context.Context, id string, letters []auth.Letter, act func(*kept) error) (flow.Epochs, error) {
 	if err := ctx.Err(); err != nil {
 		return flow.Epochs{}, err

@@ -4,8 +4,9 @@
 // Start with New. The Store is the host's list of people (auth.Directory), what the library keeps of them
 // (auth.AccountStore, auth.PasswordStore), their flows (auth.FlowStore), the counters of attempts
 // (auth.Counters), the sessions (session.Store), the trusted devices (session.TrustStore), what mailed links stand
-// for (auth.TicketStore), the second factors (auth.FactorStore), the mails that are due (auth.LetterStore) and what
-// happened lately (auth.ActivityStore):
+// for (auth.TicketStore), the second factors (auth.FactorStore), the connected identities (auth.LinkStore) and the
+// providers' sessions (auth.ProviderSessionStore), the mails that are due (auth.LetterStore) and what happened lately
+// (auth.ActivityStore):
 //
 //	store := memory.New()
 //	cfg := auth.Config{
@@ -40,6 +41,7 @@ type Store struct {
 	trusted  trusted
 	letters  letters
 	activity activity
+	provider providerSessions
 }
 
 var (
@@ -54,6 +56,9 @@ var (
 	_ auth.LetterStore   = (*Store)(nil)
 	_ auth.FactorStore   = (*Store)(nil)
 	_ auth.ActivityStore = (*Store)(nil)
+	_ auth.LinkStore     = (*Store)(nil)
+
+	_ auth.ProviderSessionStore = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -64,17 +69,19 @@ func New() *Store {
 	s.people.kept = map[string]kept{}
 	s.people.tickets.init()
 	s.people.factors.init()
+	s.people.links.init()
 	s.flows.byID = map[string]auth.FlowRecord{}
 	s.counters.init()
 	s.sessions.init()
 	s.trusted.init()
 	s.letters.init()
 	s.activity.init()
+	s.provider.init()
 	return s
 }
 
-// people are the directory, what is kept of each account, its tickets and its factors, under one lock: Delete
-// ends all of it in one act.
+// people are the directory, what is kept of each account, its tickets, its factors and its links, under one lock:
+// Delete ends all of it in one act.
 type people struct {
 	mu           sync.RWMutex
 	byID         map[string]auth.Account
@@ -82,6 +89,7 @@ type people struct {
 	kept         map[string]kept
 	tickets      tickets
 	factors      factors
+	links        links
 }
 
 // kept is what the library keeps of one account.

@@ -53,6 +53,14 @@ func TestActivity(t *testing.T) {
 	authtest.RunActivity(t, func(*testing.T) authtest.Activities { return memory.New() })
 }
 
+func TestLinks(t *testing.T) {
+	authtest.RunLinks(t, func(*testing.T) authtest.Links { return memory.New() })
+}
+
+func TestProviderSessions(t *testing.T) {
+	authtest.RunProviderSessions(t, func(*testing.T) auth.ProviderSessionStore { return memory.New() })
+}
+
 // TestFactorsForgetWhatADatabaseDoes: a test on this store must hold on others.
 func TestFactorsForgetWhatADatabaseDoes(t *testing.T) {
 	s, ctx := memory.New(), t.Context()

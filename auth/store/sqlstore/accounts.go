@@ -22,23 +22,25 @@ func (s *Store) Open(ctx context.Context, id string, status flow.Status, passwor
 }
 
 // readState is the one read that every step of a flow makes. The last column has a bit for each method that the
-// account has a factor of, as in flow.Methods, and 16 bits above it that of the factors that verify their user.
+// account has a factor or a link of, as in flow.Methods, and 16 bits above it that of the factors that verify their
+// user. A link of the method 0 is one that was disconnected.
 const readState = `SELECT status, security_epoch, session_epoch, password_hash <> '', compromised & 1, compromised & 2 <> 0,
 	(SELECT COALESCE(SUM(DISTINCT 1 << (method + 16 * verifying)), 0) FROM cardea_factors f WHERE f.account = a.id)
+	| (SELECT COALESCE(SUM(DISTINCT 1 << method), 0) FROM cardea_links l WHERE l.account = a.id AND method > 0)
 	FROM cardea_accounts a WHERE a.id = ?`
 
 // State implements auth.AccountStore.
 func (s *Store) State(ctx context.Context, id string) (auth.AccountState, error) {
 	var state auth.AccountState
 	var password bool
-	var factors uint32
+	var methods uint32
 	err := s.state.QueryRowContext(ctx, id).
-		Scan(&state.Status, &state.Epochs.Security, &state.Epochs.Session, &password, &state.Compromised, &state.ResetDue, &factors)
+		Scan(&state.Status, &state.Epochs.Security, &state.Epochs.Session, &password, &state.Compromised, &state.ResetDue, &methods)
 	if err != nil {
 		return auth.AccountState{}, fault("read account", missing(err, auth.ErrNotFound), auth.ErrNotFound)
 	}
-	verifying := flow.Methods(factors >> 16)
-	state.Enrolled, state.VerifyingPasskey = flow.Methods(factors)|verifying, verifying.Has(flow.Passkey)
+	verifying := flow.Methods(methods >> 16)
+	state.Enrolled, state.VerifyingPasskey = flow.Methods(methods)|verifying, verifying.Has(flow.Passkey)
 	if password {
 		state.Enrolled = state.Enrolled.With(flow.Password)
 	}
@@ -106,6 +108,9 @@ func (s *Store) raise(ctx context.Context, what, id, update string, args ...any)
 func (s *Store) Delete(ctx context.Context, id string) error {
 	err := s.act(ctx, func(t tx) error {
 		if _, err := t.exec(ctx, `DELETE FROM cardea_factors WHERE account = ?`, id); err != nil {
+			return err
+		}
+		if err := t.orphanLinks(ctx, id); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, `DELETE FROM cardea_accounts WHERE id = ?`, id); err != nil {

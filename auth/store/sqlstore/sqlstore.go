@@ -10,13 +10,14 @@
 //
 // Or give New a pool that the host has already; its set-up is then the host's (see New). The Store is an
 // auth.Directory, auth.AccountStore, auth.PasswordStore, auth.FlowStore, auth.Counters, auth.TicketStore,
-// auth.FactorStore, auth.LetterStore, auth.ActivityStore, session.Store and session.TrustStore. A host that has its own
-// table of users implements auth.Directory itself and uses the Store for the rest.
+// auth.FactorStore, auth.LinkStore, auth.ProviderSessionStore, auth.LetterStore, auth.ActivityStore, session.Store and
+// session.TrustStore. A host that has its own table of users implements auth.Directory itself and uses the Store for
+// the rest.
 //
 // Each method is one atomic act: a statement whose conditions are in its WHERE clause, or a transaction that
 // has the write lock from its beginning. A context that is cancelled in the middle leaves nothing half done.
 // FindSession, which every request of a signed-in person makes, is one prepared read by two primary keys, and
-// State, which every step of a flow makes, is one by a primary key and an index.
+// State, which every step of a flow makes, is one by a primary key and two indexes.
 //
 // What the Store does not do: it deletes nothing by itself (Service.Run calls its sweeps), encrypts nothing
 // (password hashes and hashes of tokens are in the database; secrets that must be read again are sealed
@@ -60,6 +61,9 @@ var (
 	_ auth.LetterStore   = (*Store)(nil)
 	_ auth.FactorStore   = (*Store)(nil)
 	_ auth.ActivityStore = (*Store)(nil)
+	_ auth.LinkStore     = (*Store)(nil)
+
+	_ auth.ProviderSessionStore = (*Store)(nil)
 )
 
 // Options go with OpenSQLite and New. The zero value is good.
