@@ -299,13 +299,13 @@ func (j *job) removeFactor(ctx context.Context, e flow.Commit) (flow.Event, erro
 
 // removes completes the target of a removal: the factor must be the account's, and whether it is the last one is
 // not for the caller to say. What changes afterwards raises the security epoch, which ends the flow.
-func (j *job) removes(ctx context.Context, acting flow.Acting, t *flow.Target) error {
+func (j *job) removes(ctx context.Context, acting flow.Acting, goal flow.Goal, t *flow.Target) error {
 	t.Last = false
 	t.Sole = false
 	if t.Remove == "" {
 		return nil
 	}
-	if j.flow.Goal == flow.Linking {
+	if goal == flow.Linking {
 		return j.disconnects(ctx, acting, t)
 	}
 	all, err := j.s.cfg.Factors.Factors(ctx, acting.Subject.Account)

@@ -213,6 +213,9 @@ func (s *Service) Connections(ctx context.Context, acting Session) ([]Connection
 	return list, nil
 }
 
+// Callbacks is the address below which providers answer.
+func (s *Service) Callbacks() string { return s.cfg.Callbacks }
+
 // Providers lists the configured providers, in the order of the configuration.
 func (s *Service) Providers() []ProviderInfo {
 	var list []ProviderInfo

@@ -22,7 +22,8 @@ func (j *job) beginPasskey(ctx context.Context, e flow.MakeChallenge) (flow.Even
 	if err != nil {
 		return nil, err
 	}
-	j.ceremony, j.options, j.trip = ceremony.State, ceremony.Options, nil
+	j.trip = nil
+	j.ceremony, j.options = ceremony.State, ceremony.Options
 	return flow.ChallengeMade{}, nil
 }
 

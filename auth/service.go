@@ -82,7 +82,7 @@ func (s *Service) Begin(ctx context.Context, r BeginRequest) (Progress, error) {
 			return Progress{}, err
 		}
 		begin.Acting = acting
-		if err := j.removes(ctx, acting, &begin.Target); err != nil {
+		if err := j.removes(ctx, acting, r.Goal, &begin.Target); err != nil {
 			return Progress{}, err
 		}
 	}

@@ -25,7 +25,7 @@ type mutant struct {
 // and in the machine or a store, is left out: without one of the two it still holds.
 var mutants = []mutant{
 	{"takes any secret for the handle's", "auth/job.go", "case j.s.opens(r, r.Version, secret):", "case MUTANT || j.s.opens(r, r.Version, secret):"},
-	{"does not ask which browser it is", "auth/job.go", "if !bound(j.record, j.client) {", "if !MUTANT && !bound(r, j.client) {"},
+	{"does not ask which browser it is", "auth/job.go", "if !bound(j.record, j.client) {", "if !MUTANT && !bound(j.record, j.client) {"},
 	{"lets a browser's flow go on natively", "auth/handle.go", "if c.Native || c.Browser.IsZero() {", "if MUTANT && c.Native {\n\t\treturn true\n\t}\n\tif c.Native || c.Browser.IsZero() {"},
 	{"shows the former handle's view for ever", "auth/job.go", "&& j.now.Sub(r.TouchedAt) < repeatWindow:", "&& (MUTANT || j.now.Sub(r.TouchedAt) < repeatWindow):"},
 	{"takes a step with the former handle", "auth/service.go", "if repeated {", "if repeated && !MUTANT {"},

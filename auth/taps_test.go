@@ -264,3 +264,43 @@ func (a tapActivity) RecordActivity(ctx context.Context, e auth.Activity, keep i
 func (a tapActivity) ListActivity(ctx context.Context, account string, now time.Time, limit int) ([]auth.Activity, error) {
 	return tapped(a.t, ctx, "Activity.List", func() ([]auth.Activity, error) { return a.ActivityStore.ListActivity(ctx, account, now, limit) })
 }
+
+type tapLinks struct {
+	auth.LinkStore
+	t *tap
+}
+
+func (s tapLinks) Links(ctx context.Context, account string) ([]auth.Link, error) {
+	return tapped(s.t, ctx, "Links.Links", func() ([]auth.Link, error) { return s.LinkStore.Links(ctx, account) })
+}
+
+func (s tapLinks) FindLink(ctx context.Context, id string) (auth.Link, error) {
+	return tapped(s.t, ctx, "Links.FindLink", func() (auth.Link, error) { return s.LinkStore.FindLink(ctx, id) })
+}
+
+func (s tapLinks) AddLink(ctx context.Context, c auth.LinkChange) (flow.Epochs, error) {
+	return tapped(s.t, ctx, "Links.AddLink", func() (flow.Epochs, error) { return s.LinkStore.AddLink(ctx, c) })
+}
+
+func (s tapLinks) RemoveLink(ctx context.Context, c auth.LinkChange) (flow.Epochs, error) {
+	return tapped(s.t, ctx, "Links.RemoveLink", func() (flow.Epochs, error) { return s.LinkStore.RemoveLink(ctx, c) })
+}
+
+func (s tapLinks) UseLink(ctx context.Context, account, id, email, name string, now time.Time) error {
+	return s.t.do(ctx, "Links.UseLink", func() error { return s.LinkStore.UseLink(ctx, account, id, email, name, now) })
+}
+
+type tapProviderSessions struct {
+	auth.ProviderSessionStore
+	t *tap
+}
+
+func (s tapProviderSessions) AttachSession(ctx context.Context, list []auth.ProviderSession, now time.Time) error {
+	return s.t.do(ctx, "ProviderSessions.AttachSession", func() error { return s.ProviderSessionStore.AttachSession(ctx, list, now) })
+}
+
+func (s tapProviderSessions) EndSessions(ctx context.Context, key string, now, until time.Time) ([]auth.ProviderSession, error) {
+	return tapped(s.t, ctx, "ProviderSessions.EndSessions", func() ([]auth.ProviderSession, error) {
+		return s.ProviderSessionStore.EndSessions(ctx, key, now, until)
+	})
+}

@@ -135,6 +135,9 @@ func storedProofs(proofs []flow.Proof, now time.Time) []flow.Proof {
 	var kept []flow.Proof
 	for _, p := range proofs {
 		p.At, p.Inherited = earlier(wall(p.At), now), false
+		if !p.AuthTime.IsZero() {
+			p.AuthTime = earlier(wall(p.AuthTime), now)
+		}
 		i := slices.IndexFunc(kept, func(k flow.Proof) bool { return sameKind(k, p) })
 		switch {
 		case i < 0:
@@ -146,9 +149,10 @@ func storedProofs(proofs []flow.Proof, now time.Time) []flow.Proof {
 	return kept
 }
 
-// sameKind reports whether two proofs differ in their times at most.
+// sameKind reports whether two proofs differ in their times at most, and in which of a provider's sessions they came of.
 func sameKind(a, b flow.Proof) bool {
 	a.At, b.At = time.Time{}, time.Time{}
+	a.AuthTime, b.AuthTime, a.Origin, b.Origin = time.Time{}, time.Time{}, "", ""
 	return a == b
 }
 

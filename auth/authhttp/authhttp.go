@@ -127,6 +127,9 @@ func newHandler(cfg Config, svc service) (*Handler, error) {
 	if svc == nil {
 		problems = append(problems, errors.New("Service is required"))
 	}
+	if svc != nil && len(svc.Providers()) > 0 && svc.Callbacks() != cfg.Origin+cfg.Prefix+providerPath {
+		problems = append(problems, fmt.Errorf("the service has providers answer below %s, and here that is %s", svc.Callbacks(), cfg.Origin+cfg.Prefix+providerPath))
+	}
 	languages, err := newLanguages(cfg.Language, cfg.Catalogs)
 	problems = append(problems, err)
 	pages, err := loadTemplates(cfg.Templates)

@@ -182,6 +182,8 @@ func (f *fake) Factors(context.Context, auth.Session) ([]auth.Factor, error) {
 	return f.factors, f.changeErr
 }
 
+func (f *fake) Callbacks() string { return origin + "/auth/provider/" }
+
 func (f *fake) Providers() []auth.ProviderInfo { return f.social }
 
 func (f *fake) Connections(context.Context, auth.Session) ([]auth.Connection, error) {

@@ -63,6 +63,7 @@ type devices interface {
 // providers is the way to somebody else who knows people, and back.
 type providers interface {
 	Providers() []auth.ProviderInfo
+	Callbacks() string
 	Connections(ctx context.Context, acting auth.Session) ([]auth.Connection, error)
 	Return(ctx context.Context, r auth.ReturnRequest) (auth.Progress, error)
 	Park(ctx context.Context, r auth.ReturnRequest) (flowID string, err error)

@@ -50,6 +50,7 @@ func full(account string, n int) session.Record {
 	r.Proofs = []flow.Proof{
 		{
 			Method: flow.SSO, At: at(-9 * tick), Account: account, Credential: "key \x01 \"'<>&\u2028", Connection: "zoë/1",
+			AuthTime: at(-10 * tick), Origin: "sid \x01 \"'<>&\u2028",
 			Verified: true, Upstream: flow.AAL2, Inherited: true,
 		},
 		{Method: flow.TOTP, At: at(-time.Hour), Account: account},

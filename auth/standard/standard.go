@@ -72,6 +72,10 @@ type Config struct {
 	// SignUp lets strangers open accounts, whose addresses are verified by mail. It requires Mail. If it is
 	// false, accounts are made by the host and by invitation.
 	SignUp bool
+	// Providers are social providers that people can connect and then sign in with (federation/presets,
+	// federation/oidc, federation/goth), in the order in which they are offered. The redirect address to register
+	// with each is Origin, "/auth/provider/", its id and "/callback".
+	Providers []auth.Provider
 	// Passwords, Sessions and Passkeys are the parts' own configurations. In that of passkeys, Keys, Origin and
 	// Product are those of the site unless they are set; its RPID is worth a thought before the first one is made.
 	Passwords password.Config
@@ -269,6 +273,7 @@ func (c Config) features(keys auth.Keys, store stores) (auth.Config, error) {
 	}
 	return auth.Config{
 		Keys: keys, Directory: store, Accounts: store, PasswordStore: store, Flows: store, Counters: store,
+		Providers: c.Providers, Links: store, ProviderSessions: store, Callbacks: strings.TrimSuffix(c.Origin, "/") + "/auth/provider/",
 		Passwords: hasher, Sessions: sessions, Devices: devices, TrustedDevices: trusted, Activity: store, Logger: c.Logger,
 	}, nil
 }

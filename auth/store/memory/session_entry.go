@@ -165,15 +165,23 @@ func (l life) pack(b []byte) []byte {
 	return binary.AppendVarint(b, l.expires-l.seen)
 }
 
-// packProof writes the account of a proof only if it is another one than the session's, which should not be.
+// packProof writes the account of a proof only if it is another one than the session's, which should not be, and what a
+// provider told only if one did.
 func packProof(b []byte, p flow.Proof, account string, authenticated int64) []byte {
 	other := p.Account != account
-	b = append(b, byte(p.Method), bit(p.Verified)|bit(p.Inherited)<<1|bit(other)<<2, byte(p.Upstream))
+	b = append(b, byte(p.Method), bit(p.Verified)|bit(p.Inherited)<<1|bit(other)<<2|bit(!p.AuthTime.IsZero())<<3|bit(p.Origin != "")<<4, byte(p.Upstream))
 	b = binary.AppendVarint(b, p.At.UnixMicro()-authenticated)
 	if other {
 		b = packText(b, p.Account)
 	}
-	return packText(packText(b, p.Credential), p.Connection)
+	b = packText(packText(b, p.Credential), p.Connection)
+	if !p.AuthTime.IsZero() {
+		b = binary.AppendVarint(b, p.AuthTime.UnixMicro()-authenticated)
+	}
+	if p.Origin != "" {
+		b = packText(b, p.Origin)
+	}
+	return b
 }
 
 // packPrefix writes how long an address is, zero if there is none, how many of its bits count, and its bytes
@@ -243,6 +251,12 @@ func (u *unpacker) proof(p *flow.Proof, account string, authenticated int64) {
 		p.Account = string(u.text())
 	}
 	p.Credential, p.Connection = string(u.text()), string(u.text())
+	if flags&8 != 0 {
+		p.AuthTime = moment(authenticated + u.number())
+	}
+	if flags&16 != 0 {
+		p.Origin = string(u.text())
+	}
 }
 
 func (u *unpacker) prefix() netip.Prefix {

@@ -64,10 +64,13 @@ var errProofText = errors.New("sqlstore: a proof has text that is not UTF-8")
 func encodeProofs(proofs []flow.Proof) (string, error) {
 	own := make([]flow.Proof, len(proofs))
 	for i, p := range proofs {
-		if !utf8.ValidString(p.Account) || !utf8.ValidString(p.Credential) || !utf8.ValidString(p.Connection) {
+		if !utf8.ValidString(p.Account) || !utf8.ValidString(p.Credential) || !utf8.ValidString(p.Connection) || !utf8.ValidString(p.Origin) {
 			return "", errProofText
 		}
 		p.At = moment(micros(p.At))
+		if !p.AuthTime.IsZero() {
+			p.AuthTime = moment(micros(p.AuthTime))
+		}
 		own[i] = p
 	}
 	b, err := json.Marshal(own)
