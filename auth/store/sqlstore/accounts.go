@@ -25,8 +25,9 @@ func (s *Store) Open(ctx context.Context, id string, status flow.Status, passwor
 // account has a factor or a link of, as in flow.Methods, and 16 bits above it that of the factors that verify their
 // user. A link of the method 0 is one that was disconnected.
 const readState = `SELECT status, security_epoch, session_epoch, password_hash <> '', compromised & 1, compromised & 2 <> 0,
-	(SELECT COALESCE(SUM(DISTINCT 1 << (method + 16 * verifying)), 0) FROM cardea_factors f WHERE f.account = a.id)
-	| (SELECT COALESCE(SUM(DISTINCT 1 << method), 0) FROM cardea_links l WHERE l.account = a.id AND method > 0)
+	(SELECT COALESCE(SUM(DISTINCT bit), 0) FROM (
+		SELECT 1 << (method + 16 * verifying) AS bit FROM cardea_factors WHERE account = a.id
+		UNION ALL SELECT 1 << method FROM cardea_links WHERE account = a.id AND method > 0) methods)
 	FROM cardea_accounts a WHERE a.id = ?`
 
 // State implements auth.AccountStore.
