@@ -103,17 +103,29 @@ func (s *Service) EndedAtProvider(ctx context.Context, provider string, token Se
 // keptLogout is how long a logout token is remembered: longer than it is taken for valid.
 const keptLogout = time.Hour
 
-// endCameOf ends the sessions. They are forgotten only when they have ended: what fails in between is done again with
-// the provider's next try.
+// endCameOf ends the sessions. They are forgotten only when they have ended: what is cut short in between is done again
+// with the provider's next try.
 func (s *Service) endCameOf(ctx context.Context, provider string, told ProviderLogout, now time.Time) error {
 	key := LinkID(told.Issuer, told.Subject)
 	if told.Session != "" {
 		key = origin(Identity{Issuer: told.Issuer, Session: told.Session})
 	}
-	list, err := s.cfg.ProviderSessions.EndSessions(ctx, key, now, now.Add(s.cfg.Limits.Total))
+	list, err := s.cfg.ProviderSessions.SessionsOf(ctx, key, now)
 	if err != nil {
 		return fmt.Errorf("auth: find sessions of provider: %w", err)
 	}
+	if err := s.endAll(ctx, provider, list); err != nil {
+		return err
+	}
+	// What was attached in the meantime, and from here on nothing more is.
+	list, err = s.cfg.ProviderSessions.EndSessions(ctx, key, now, now.Add(s.cfg.Limits.Total))
+	if err != nil {
+		return fmt.Errorf("auth: end sessions of provider: %w", err)
+	}
+	return s.endAll(ctx, provider, list)
+}
+
+func (s *Service) endAll(ctx context.Context, provider string, list []ProviderSession) error {
 	for _, ours := range list {
 		err := s.cfg.Sessions.End(ctx, ours.Account, ours.Session)
 		if err != nil && !errors.Is(err, ErrNotFound) {

@@ -71,6 +71,8 @@ type ProviderSessionStore interface {
 	// returns ErrStale if one of their keys was ended at or after its Since, and the end is still remembered: the
 	// provider ended its session while ours was being made.
 	AttachSession(ctx context.Context, sessions []ProviderSession, now time.Time) error
+	// SessionsOf returns the sessions of the key that expire after now, and changes nothing.
+	SessionsOf(ctx context.Context, key string, now time.Time) ([]ProviderSession, error)
 	// EndSessions returns the sessions of the key that expire after now and forgets them, and remembers that the key was
 	// ended now, until the given time and not at it. Of several ends of a key the latest counts, for the longest of
 	// their times.

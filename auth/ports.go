@@ -42,7 +42,7 @@ type AccountStore interface {
 	// then. It returns ErrNotFound.
 	RaiseEpochs(ctx context.Context, id string, least flow.Epochs) (flow.Epochs, error)
 	// Delete forgets everything that is kept of the account; a store that is the directory as well forgets
-	// the account itself. The account's factors and what happened with it go too, and its tickets, those ForUndo with the
+	// the account itself. Of its links the ids stay (see LinkStore). The account's factors and what happened with it go too, and its tickets, those ForUndo with the
 	// others: what they reserve is free then. Letters that are queued already stay. An unknown account is no error.
 	Delete(ctx context.Context, id string) error
 }

@@ -239,6 +239,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 	if s.cfg.Activity != nil {
 		sweeps = append(sweeps, s.cfg.Activity.SweepActivity)
 	}
+	if s.cfg.ProviderSessions != nil {
+		sweeps = append(sweeps, s.cfg.ProviderSessions.SweepProviderSessions)
+	}
 	if s.mails() {
 		sweeps = append(sweeps, s.cfg.Tickets.SweepTickets) // letters are swept by whoever sends them
 	}

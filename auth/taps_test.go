@@ -299,6 +299,12 @@ func (s tapProviderSessions) AttachSession(ctx context.Context, list []auth.Prov
 	return s.t.do(ctx, "ProviderSessions.AttachSession", func() error { return s.ProviderSessionStore.AttachSession(ctx, list, now) })
 }
 
+func (s tapProviderSessions) SessionsOf(ctx context.Context, key string, now time.Time) ([]auth.ProviderSession, error) {
+	return tapped(s.t, ctx, "ProviderSessions.SessionsOf", func() ([]auth.ProviderSession, error) {
+		return s.ProviderSessionStore.SessionsOf(ctx, key, now)
+	})
+}
+
 func (s tapProviderSessions) EndSessions(ctx context.Context, key string, now, until time.Time) ([]auth.ProviderSession, error) {
 	return tapped(s.t, ctx, "ProviderSessions.EndSessions", func() ([]auth.ProviderSession, error) {
 		return s.ProviderSessionStore.EndSessions(ctx, key, now, until)

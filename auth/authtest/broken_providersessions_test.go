@@ -16,7 +16,12 @@ type patchboard struct {
 	*memory.Store
 	attach func(ctx context.Context, sessions []auth.ProviderSession, now time.Time) error
 	end    func(ctx context.Context, key string, now, until time.Time) ([]auth.ProviderSession, error)
+	look   func(ctx context.Context, key string, now time.Time) ([]auth.ProviderSession, error)
 	sweep  func(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+func (s *patchboard) SessionsOf(ctx context.Context, key string, now time.Time) ([]auth.ProviderSession, error) {
+	return s.look(ctx, key, now)
 }
 
 func (s *patchboard) AttachSession(ctx context.Context, sessions []auth.ProviderSession, now time.Time) error {
@@ -34,7 +39,7 @@ func (s *patchboard) SweepProviderSessions(ctx context.Context, now time.Time, l
 func brokenProvider(breaking func(s *patchboard)) func() auth.ProviderSessionStore {
 	return func() auth.ProviderSessionStore {
 		m := memory.New()
-		s := &patchboard{m, m.AttachSession, m.EndSessions, m.SweepProviderSessions}
+		s := &patchboard{m, m.AttachSession, m.EndSessions, m.SessionsOf, m.SweepProviderSessions}
 		breaking(s)
 		return s
 	}
@@ -112,6 +117,11 @@ var brokenProviderSessions = map[string]func() auth.ProviderSessionStore{
 				_ = s.Store.AttachSession(ctx, []auth.ProviderSession{p}, now)
 			}
 			return list, err
+		}
+	}),
+	"a look ends nothing": brokenProvider(func(s *patchboard) { // it is an end that is not remembered
+		s.look = func(ctx context.Context, key string, now time.Time) ([]auth.ProviderSession, error) {
+			return s.Store.EndSessions(ctx, key, now, now)
 		}
 	}),
 	"an end leaves expired sessions out": bentProvider(func(p *auth.ProviderSession) { p.ExpiresAt = p.ExpiresAt.Add(tick) }),

@@ -71,11 +71,22 @@ func (b switchboard) ends(key string, want ...auth.ProviderSession) {
 func (b switchboard) endsAt(key string, now, until time.Time, want ...auth.ProviderSession) {
 	got, err := b.s.EndSessions(b.ctx, key, now, until)
 	b.p.ok(fmt.Sprintf("EndSessions(%q)", key), err)
+	b.same(fmt.Sprintf("sessions that ended with %q", key), got, want)
+}
+
+// looks demands that these are the sessions of the key.
+func (b switchboard) looks(key string, now time.Time, want ...auth.ProviderSession) {
+	got, err := b.s.SessionsOf(b.ctx, key, now)
+	b.p.ok(fmt.Sprintf("SessionsOf(%q)", key), err)
+	b.same(fmt.Sprintf("sessions of %q", key), got, want)
+}
+
+func (b switchboard) same(what string, got, want []auth.ProviderSession) {
 	bySession := func(a, b auth.ProviderSession) int { return cmp.Compare(a.Session, b.Session) }
 	slices.SortFunc(got, bySession)
 	slices.SortFunc(want, bySession)
 	if len(got) > 0 || len(want) > 0 {
-		equal(b.p, fmt.Sprintf("sessions that ended with %q", key), got, want)
+		equal(b.p, what, got, want)
 	}
 }
 
@@ -177,6 +188,22 @@ var providerEndRules = []rule[auth.ProviderSessionStore]{
 			b.ends("k1", vouched("k1", "s1"), vouched("k1", "s3"))
 			b.ends("k1")
 			b.ends("k2", vouched("k2", "s2"))
+		}),
+	},
+	{
+		"a look ends nothing",
+		"SessionsOf returns what an end would, and changes nothing: whoever ends them one by one must find the others again",
+		onSwitchboard(func(b switchboard) {
+			short := vouched("k1", "s2")
+			short.ExpiresAt = at(time.Minute)
+			b.looks("k1", start)
+			b.attaches(vouched("k1", "s1"), vouched("k2", "s3"), short)
+			b.looks("k1", start, vouched("k1", "s1"), short)
+			b.looks("k1", at(time.Minute-tick), vouched("k1", "s1"), short)
+			b.looks("k1", at(time.Minute), vouched("k1", "s1"))
+			b.attaches(vouched("k1", "s4")) // nothing was ended
+			b.ends("k1", vouched("k1", "s1"), short, vouched("k1", "s4"))
+			b.looks("k1", start)
 		}),
 	},
 	{

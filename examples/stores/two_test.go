@@ -312,6 +312,10 @@ func (t *two) AttachSession(ctx context.Context, sessions []auth.ProviderSession
 	return t.turn().AttachSession(ctx, sessions, now)
 }
 
+func (t *two) SessionsOf(ctx context.Context, key string, now time.Time) ([]auth.ProviderSession, error) {
+	return t.turn().SessionsOf(ctx, key, now)
+}
+
 func (t *two) EndSessions(ctx context.Context, key string, now, until time.Time) ([]auth.ProviderSession, error) {
 	return t.turn().EndSessions(ctx, key, now, until)
 }

@@ -61,6 +61,16 @@ func (s *Store) AttachSession(ctx context.Context, sessions []auth.ProviderSessi
 	return nil
 }
 
+// SessionsOf implements auth.ProviderSessionStore.
+func (s *Store) SessionsOf(ctx context.Context, key string, now time.Time) ([]auth.ProviderSession, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.provider.mu.Lock()
+	defer s.provider.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.provider.byKey[key]), func(p auth.ProviderSession) bool { return !p.ExpiresAt.After(now) }), nil
+}
+
 // EndSessions implements auth.ProviderSessionStore.
 func (s *Store) EndSessions(ctx context.Context, key string, now, until time.Time) ([]auth.ProviderSession, error) {
 	if err := ctx.Err(); err != nil {

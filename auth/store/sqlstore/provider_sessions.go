@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
@@ -33,6 +34,15 @@ func (s *Store) AttachSession(ctx context.Context, sessions []auth.ProviderSessi
 	return fault("attach session", err, auth.ErrStale)
 }
 
+// SessionsOf implements auth.ProviderSessionStore.
+func (s *Store) SessionsOf(ctx context.Context, key string, now time.Time) ([]auth.ProviderSession, error) {
+	list, err := providerSessions(ctx, s.db, s.dialect, key, now)
+	if err != nil {
+		return nil, fault("read provider sessions", err)
+	}
+	return list, nil
+}
+
 // endKey remembers an end. Of two the latest counts, for the longest of their times.
 const endKey = `INSERT INTO cardea_provider_ends (provider_key, ended_at, expires_at) VALUES (?, ?, ?)
 	ON CONFLICT (provider_key) DO UPDATE SET
@@ -45,7 +55,7 @@ func (s *Store) EndSessions(ctx context.Context, key string, now, until time.Tim
 		if _, err := t.exec(ctx, endKey, key, micros(now), micros(until)); err != nil {
 			return err
 		}
-		if list, err = t.providerSessions(ctx, key, now); err != nil {
+		if list, err = providerSessions(ctx, t.conn, t.dialect, key, now); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, `DELETE FROM cardea_provider_sessions WHERE provider_key = ?`, key)
@@ -57,9 +67,14 @@ func (s *Store) EndSessions(ctx context.Context, key string, now, until time.Tim
 	return list, nil
 }
 
+// queries is a transaction, or the pool.
+type queries interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // providerSessions returns the sessions of the key that expire after now.
-func (t tx) providerSessions(ctx context.Context, key string, now time.Time) (list []auth.ProviderSession, err error) {
-	rows, err := t.conn.QueryContext(ctx, t.dialect.rewrite(`SELECT session, account, since, expires_at
+func providerSessions(ctx context.Context, q queries, d Dialect, key string, now time.Time) (list []auth.ProviderSession, err error) {
+	rows, err := q.QueryContext(ctx, d.rewrite(`SELECT session, account, since, expires_at
 		FROM cardea_provider_sessions WHERE provider_key = ? AND expires_at > ? ORDER BY number`), key, micros(now))
 	if err != nil {
 		return nil, err
