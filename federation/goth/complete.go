@@ -111,7 +111,9 @@ func (p *Provider) identify(user goth.User) (auth.Identity, error) {
 	}
 	id := auth.Identity{Issuer: issuerPrefix + p.config.ID, Subject: user.UserID, Name: cut(name, maxFullName)}
 	if email != "" && email == plain(email) && len(email) <= maxEmail {
-		id.Email, id.EmailTrust = email, min(trust, auth.EmailAuthoritative)
+		if id.Email = email; trust <= auth.EmailAuthoritative {
+			id.EmailTrust = trust
+		}
 	}
 	return id, nil
 }
@@ -133,7 +135,7 @@ func isSubject(id string) bool {
 // rounded reports whether an id is a float as fmt prints large ones, which two people can share.
 func rounded(id string) bool {
 	mantissa, exponent, found := strings.Cut(id, "e+")
-	return found && strings.Trim(mantissa, "0123456789.") == "" && strings.Trim(exponent, "0123456789") == ""
+	return found && mantissa != "" && strings.Trim(mantissa, "0123456789.") == "" && strings.Trim(exponent, "0123456789") == ""
 }
 
 // cut shortens text to n bytes without breaking a character.
