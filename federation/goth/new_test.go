@@ -168,6 +168,9 @@ func TestMakeThatFails(t *testing.T) {
 			_, err := viagoth.New(config)
 			require.ErrorContains(t, err, "Make")
 			require.NotContains(t, err.Error(), clientSecret)
+			if strings.HasSuffix(name, " client") {
+				require.ErrorContains(t, err, "did not give its client to the provider")
+			}
 		})
 	}
 	require.Empty(t, s.requests())

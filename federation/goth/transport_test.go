@@ -55,7 +55,7 @@ func TestBadAnswers(t *testing.T) {
 		"302 to another host":   {redirect("https://evil.example/token", 302), viagoth.CodeRedirected, viagoth.CodeRedirected},
 		"307 to another host":   {redirect("https://evil.example/token", 307), viagoth.CodeRedirected, viagoth.CodeRedirected},
 		"308 to another port":   {redirect("https://github.com:8443/", 308), viagoth.CodeRedirected, viagoth.CodeRedirected},
-		"302 to no TLS":         {redirect("http://github.com/", 302), viagoth.CodeRedirected, viagoth.CodeRedirected},
+		"302 to no TLS":         {func(w http.ResponseWriter, r *http.Request) { redirect("http://"+r.Host+"/x", 302)(w, r) }, viagoth.CodeRedirected, viagoth.CodeRedirected},
 		"302 to the same place": {func(w http.ResponseWriter, r *http.Request) { redirect("https://"+r.Host+r.URL.Path, 302)(w, r) }, viagoth.CodeRedirected, viagoth.CodeRedirected},
 		"302 to nowhere":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302) }, viagoth.CodeRedirected, viagoth.CodeRedirected},
 	} {
@@ -99,6 +99,22 @@ func TestRedirectOnTheSameHost(t *testing.T) {
 	id, err := attempt(t, s, c)
 	require.NoError(t, err)
 	require.Equal(t, "583231", id.Subject)
+}
+
+// TestTokenRequestIsNotRedirected, not even on its host: what is sent there is to be redeemed there.
+func TestTokenRequestIsNotRedirected(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		s, c := githubService(t)
+		s.before = func(w http.ResponseWriter, r *http.Request) bool {
+			if s.isToken(r) {
+				redirect("https://github.com/elsewhere", status)(w, r)
+			}
+			return s.isToken(r)
+		}
+		_, err := attempt(t, s, c)
+		requireCode(t, viagoth.CodeRedirected, err)
+		require.Len(t, s.requests(), 1)
+	}
 }
 
 // TestTransportAlone: a provider that takes the transport of its client and leaves the rest is bound to the same rules.
@@ -155,6 +171,23 @@ func TestEnds(t *testing.T) {
 		requireCode(t, viagoth.CodeInterrupted, err)
 		require.Len(t, s.requests(), before)
 	}
+}
+
+// TestBeginIsSilent: what asks the network before there is a code is refused, also if it begins to later than in New.
+func TestBeginIsSilent(t *testing.T) {
+	s, armed := oddService(t), false
+	p := newProvider(t, oddConfig(s, func(o *odd) {
+		o.begin = func(o *odd, state string) (goth.Session, error) {
+			if armed {
+				_, _ = o.client.Get("https://odd.example/request_token")
+			}
+			return o.session(o.query(state))
+		}
+	}))
+	armed = true
+	_, err := p.Begin(context.Background(), newTrip(1))
+	requireCode(t, viagoth.CodeEarly, err)
+	require.Empty(t, s.requests())
 }
 
 func TestUnreachable(t *testing.T) {
