@@ -90,11 +90,12 @@ func (t *trip) RoundTrip(given *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// request returns a copy to work on, which ends with the trip and with the original.
+// request returns a copy to work on, which ends with the trip and with the original. Its URL and header are the
+// original's, and are copied by who changes them.
 func (t *trip) request(given *http.Request, body []byte) (*http.Request, func()) {
 	ctx, cancel := context.WithCancelCause(t.ctx)
 	stop := context.AfterFunc(given.Context(), func() { cancel(context.Cause(given.Context())) })
-	q := given.Clone(ctx)
+	q := given.WithContext(ctx)
 	setBody(q, body)
 	return q, func() { stop(); cancel(nil) }
 }
@@ -249,6 +250,7 @@ func moveSecret(q *http.Request, form url.Values, id, secret string) {
 	if errors.Join(idErr, secretErr) != nil {
 		plainID, plainSecret = id, secret
 	}
+	q.Header = q.Header.Clone()
 	q.Header.Del("Authorization")
 	form.Set("client_id", plainID)
 	form.Set("client_secret", plainSecret)
@@ -259,7 +261,12 @@ func moveToken(q *http.Request) {
 	query := q.URL.Query()
 	if given := query["access_token"]; len(given) == 1 && q.Header.Get("Authorization") == "" {
 		query.Del("access_token")
-		q.URL.RawQuery = query.Encode()
+		u := *q.URL
+		u.RawQuery = query.Encode()
+		q.URL, q.Header = &u, q.Header.Clone()
+		if q.Header == nil {
+			q.Header = http.Header{}
+		}
 		q.Header.Set("Authorization", "Bearer "+given[0])
 	}
 }
