@@ -5,11 +5,13 @@ go 1.26.0
 require (
 	github.com/boombuler/barcode v1.1.0
 	github.com/go-webauthn/webauthn v0.18.2
+	github.com/markbates/goth v1.82.0
 	github.com/pquerna/otp v1.5.0
 	github.com/stretchr/testify v1.12.1
 	github.com/wneessen/go-mail v0.8.1
 	golang.org/x/crypto v0.58.0
 	golang.org/x/net v0.62.0
+	golang.org/x/oauth2 v0.27.0
 	golang.org/x/text v0.43.0
 )
 
