@@ -68,9 +68,12 @@ func (p *Provider) identity(token idToken, info Claims, user string) auth.Identi
 		}
 		if i.Email == "" {
 			if i.Email = source.address(); i.Email != "" {
-				i.EmailTrust = min(p.cfg.EmailTrust(source), auth.EmailAuthoritative)
+				i.EmailTrust = p.cfg.EmailTrust(source)
 			}
 		}
+	}
+	if i.EmailTrust > auth.EmailAuthoritative { // no level there is
+		i.EmailTrust = auth.EmailUnverified
 	}
 	if i.Name == "" && p.cfg.UserParameter {
 		i.Name = nameOfUser(user)

@@ -251,3 +251,7 @@ func status(code int, body string) http.HandlerFunc {
 func repeat(s string, n int) string { return strings.Repeat(s, n) }
 
 func marshal(v any) []byte { return must(json.Marshal(v)) }
+
+func longHashOf(access string) string { s := sha512.Sum512([]byte(access)); return b64(s[:32]) }
+
+func rawJSON(s string) json.RawMessage { return json.RawMessage(s) }
