@@ -18,23 +18,29 @@ const (
 
 var errJSON = errors.New("not a JSON object with each member once")
 
-// decode splits a JSON object into its members: their exact names, and their values as they stand. It refuses text that
-// is not UTF-8, and an object that has a member twice, at any depth and however its name is written: of two readers
-// one takes the first and the other the last. It is one pass after encoding/json has said that the text is JSON.
+// decode splits a JSON object into its members: their exact names, and their values as they stand. See each.
 func decode(text []byte) (map[string]json.RawMessage, error) {
-	text = bytes.Trim(text, " \t\r\n")
-	if len(text) == 0 || text[0] != '{' || !utf8.Valid(text) || !json.Valid(text) {
-		return nil, errJSON
-	}
 	members := make(map[string]json.RawMessage, 16)
-	w := walker{text: text}
-	if !w.object(1, func(name, value []byte) bool {
-		members[string(name)] = value
-		return true
-	}) {
-		return nil, errJSON
+	err := each(text, func(name, value []byte) { members[string(name)] = value })
+	if err != nil {
+		return nil, err
 	}
 	return members, nil
+}
+
+// each visits the members of a JSON object. It refuses text that is not UTF-8, and an object that has a member twice,
+// at any depth and however its name is written: of two readers one takes the first and the other the last. It is one
+// pass after encoding/json has said that the text is JSON. What was visited is worth nothing if there is an error.
+func each(text []byte, visit func(name, value []byte)) error {
+	text = bytes.Trim(text, " \t\r\n")
+	if len(text) == 0 || text[0] != '{' || !utf8.Valid(text) || !json.Valid(text) {
+		return errJSON
+	}
+	w := walker{text: text}
+	if !w.object(1, visit) {
+		return errJSON
+	}
+	return nil
 }
 
 // walker walks over text that is known to be JSON, so it looks for ends and never for mistakes.
@@ -98,7 +104,7 @@ func (w *walker) list(depth int) bool {
 }
 
 // object goes over an object. It gives each of its members to visit, if that is not nil.
-func (w *walker) object(depth int, visit func(name, value []byte) bool) bool {
+func (w *walker) object(depth int, visit func(name, value []byte)) bool {
 	if depth > maxDepth {
 		return false
 	}
@@ -113,8 +119,11 @@ func (w *walker) object(depth int, visit func(name, value []byte) bool) bool {
 		w.space() // the colon
 		w.skip()
 		from := w.at
-		if !w.value(depth) || visit != nil && !visit(name, w.text[from:w.at:w.at]) {
+		if !w.value(depth) {
 			return false
+		}
+		if visit != nil {
+			visit(name, w.text[from:w.at:w.at])
 		}
 		if w.space(); w.text[w.at] == ',' {
 			w.skip()

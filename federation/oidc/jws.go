@@ -88,27 +88,39 @@ func decode64(s string, most int) ([]byte, bool) {
 }
 
 func (e *envelope) readHeader(header []byte) error {
-	members, err := decode(header)
-	if err != nil {
-		return refuse(TokenMalformed)
-	}
-	for name, value := range members {
-		// A flat header has neither a key in it (jwk, x5c) nor extensions that must be understood (crit).
-		if value[0] == '{' || value[0] == '[' || notAllowed(name) {
-			return refuse(HeaderNotAllowed)
+	var alg, kid, typ json.RawMessage
+	allowed := true
+	err := each(header, func(name, value []byte) {
+		switch string(name) {
+		case "alg":
+			alg = value
+		case "kid":
+			kid = value
+		case "typ":
+			typ = value
+		default:
+			// A flat header has neither a key in it (jwk, x5c) nor extensions that must be understood (crit).
+			allowed = allowed && value[0] != '{' && value[0] != '[' && !notAllowed(string(name))
 		}
+	})
+	switch {
+	case err != nil:
+		return refuse(TokenMalformed)
+	case !allowed:
+		return refuse(HeaderNotAllowed)
 	}
 	var ok bool
-	if e.name, ok = text(members["alg"]); !ok {
+	if e.name, ok = text(alg); !ok {
 		return refuse(AlgorithmNotAllowed)
 	}
 	if e.algorithm, ok = algorithmOf(e.name); !ok {
 		return refuse(AlgorithmNotAllowed)
 	}
-	for name, into := range map[string]*string{"kid": &e.kid, "typ": &e.typ} {
-		if err := optionalText(members, name, into); err != nil {
-			return err
-		}
+	if e.kid, ok = optionalText(kid); !ok {
+		return refuse(TokenMalformed)
+	}
+	if e.typ, ok = optionalText(typ); !ok {
+		return refuse(TokenMalformed)
 	}
 	return nil
 }
@@ -123,17 +135,13 @@ func notAllowed(header string) bool {
 	return false
 }
 
-func optionalText(members map[string]json.RawMessage, name string, into *string) error {
-	raw, there := members[name]
-	if !there {
-		return nil
+// optionalText returns a header that may be missing, and whether it is one if it is there.
+func optionalText(raw json.RawMessage) (string, bool) {
+	if raw == nil {
+		return "", true
 	}
 	s, ok := text(raw)
-	if !ok || !printable(s, 1, maxText) {
-		return refuse(TokenMalformed)
-	}
-	*into = s
-	return nil
+	return s, ok && printable(s, 1, maxText)
 }
 
 // verifies reports whether the envelope was signed by the key, which fits its algorithm.
