@@ -139,7 +139,7 @@ func TestASlowDripEnds(t *testing.T) {
 				}
 				select {
 				case <-r.Context().Done():
-					return
+					panic(http.ErrAbortHandler) // an end in good order could still reach who just gave up
 				case <-time.After(20 * time.Millisecond):
 				}
 			}
@@ -153,7 +153,7 @@ func TestASlowDripEnds(t *testing.T) {
 
 		own := &http.Client{Transport: client(t, federation.ClientConfig{Development: true, RootCAs: rules.RootCAs}).Transport}
 		_, err = read(client(t, federation.ClientConfig{Client: own, Development: true, Timeout: 200 * time.Millisecond}), address)
-		require.ErrorIs(t, federation.Tellable(t.Context(), err), context.DeadlineExceeded, "the host's own client")
+		require.ErrorIs(t, federation.Tellable(t.Context(), err), context.DeadlineExceeded, "the host's own client: %#v", err)
 	}
 }
 

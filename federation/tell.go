@@ -17,8 +17,11 @@ var (
 
 // Tellable returns what may be told of the error of a request: what ctx ended for, one of this package's errors, or one
 // of a few that are known to be harmless. Those of net/http hold the whole address, and some errors repeat what the
-// other side sent, in which there may be a token or a code.
+// other side sent, in which there may be a token or a code. Nil stays nil.
 func Tellable(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}

@@ -37,10 +37,14 @@ var broken = map[string]http.HandlerFunc{
 	"10 MB":          func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte(" "), 10<<20)) },
 	"10 MB in 10 KB": bomb,
 	"another host": func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "https://evil.example/"+everything, 307)
+		http.Redirect(w, r, "https://evil.example/"+everything, http.StatusTemporaryRedirect)
 	},
-	"plain http":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 307) },
-	"round and round": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, 307) },
+	"plain http": func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
+	},
+	"round and round": func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+	},
 	"slow": func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(200)
 		for range 100 {
@@ -48,7 +52,7 @@ var broken = map[string]http.HandlerFunc{
 			_ = http.NewResponseController(w).Flush()
 			select {
 			case <-r.Context().Done():
-				return
+				panic(http.ErrAbortHandler)
 			case <-time.After(50 * time.Millisecond):
 			}
 		}
