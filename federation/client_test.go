@@ -232,6 +232,8 @@ func TestOnlyHTTPS(t *testing.T) {
 	t.Cleanup(plain.Close)
 	_, err := read(client(t, federation.ClientConfig{}), plain.URL)
 	require.ErrorIs(t, err, federation.ErrInsecure)
+	_, err = client(t, federation.ClientConfig{}).Post(plain.URL, "text/plain", strings.NewReader("code=x"))
+	require.ErrorIs(t, err, federation.ErrInsecure)
 	body, err := read(client(t, federation.ClientConfig{Development: true}), plain.URL)
 	require.NoError(t, err)
 	require.Equal(t, "ok", body)
@@ -384,6 +386,9 @@ func TestTellable(t *testing.T) {
 	rules.RootCAs = nil
 	_, err := read(client(t, rules), address+"/?code=SENTINEL")
 	require.EqualError(t, federation.Tellable(ctx, err), "the certificate is not valid for the host")
+	_, err = read(client(t, federation.ClientConfig{Development: true}), "https://127.0.0.1:1/?code=SENTINEL")
+	require.EqualError(t, federation.Tellable(ctx, err), "connect: connection refused")
+	require.NoError(t, federation.Tellable(ctx, nil))
 	cancel(gone)
 	require.Equal(t, gone, federation.Tellable(ctx, io.EOF))
 }

@@ -1,14 +1,19 @@
 package oidc_test
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -102,6 +107,19 @@ var signatureAttacks = []attack{
 	{"another EC key", func(w *world) string {
 		return sign(object{"alg": "ES256", "kid": "e1"}, marshal(w.claims()), otherEC())
 	}, oidc.SignatureInvalid},
+	{"another Ed25519 key", func(w *world) string {
+		return sign(object{"alg": "EdDSA", "kid": "d1"}, marshal(w.claims()), ed25519.NewKeyFromSeed(repeatByte(1, 32)))
+	}, oidc.SignatureInvalid},
+	{"ES256 signature with a zero between its halves", func(w *world) string {
+		p := strings.Split(sign(object{"alg": "ES256", "kid": "e1"}, marshal(w.claims()), ecKey()), ".")
+		s := must(decode64(p[2]))
+		return p[0] + "." + p[1] + "." + b64(slices.Concat(s[:32], []byte{0}, s[32:]))
+	}, oidc.SignatureInvalid},
+	{"PS256 signature with a shorter salt", func(w *world) string {
+		input := b64(marshal(object{"alg": "PS256", "kid": "r1"})) + "." + b64(marshal(w.claims()))
+		sum := sha256.Sum256([]byte(input))
+		return input + "." + b64(must(rsa.SignPSS(rand.Reader, rsaKey(), crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: 8})))
+	}, oidc.SignatureInvalid},
 	{"the payload of another token", sent(func(h, b, s string) string {
 		return h + "." + b64([]byte(strings.Replace(string(must(decode64(b))), "subject-1", "subject-2", 1))) + "." + s
 	}), oidc.SignatureInvalid},
@@ -164,6 +182,8 @@ var signatureAttacks = []attack{
 	}), oidc.TokenMalformed},
 	{"too large", claim("pad", repeat("x", 64<<10)), oidc.TokenMalformed},
 }
+
+func repeatByte(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
 
 // bits is the last character of a text of 256 bytes in base64, with one of the bits set that say nothing.
 func bits(s string) string {

@@ -132,3 +132,14 @@ func TestAMarkUntilExpiresAtIsLongEnough(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+func TestLogoutWhileTheProviderIsDown(t *testing.T) {
+	w := newWorld(t)
+	w.handle(discoveryPath, status(500, everything))
+	_, err := w.logout(w.logoutToken(nil, nil))
+	refused(t, err, oidc.DiscoveryUnavailable)
+	w = newWorld(t)
+	w.handle("/keys", status(500, everything))
+	_, err = w.logout(w.logoutToken(nil, nil))
+	refused(t, err, oidc.KeysUnavailable)
+}

@@ -1,6 +1,10 @@
 package oidc_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,6 +53,26 @@ func TestEachAlgorithm(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, w.called("/keys"))
+}
+
+// TestTheOtherAlgorithms are those that a host must ask for.
+func TestTheOtherAlgorithms(t *testing.T) {
+	p384, p521 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
+	for alg, key := range map[string]crypto.Signer{
+		"RS384": rsaKey(), "RS512": rsaKey(), "PS384": rsaKey(), "PS512": rsaKey(), "ES384": p384, "ES512": p521,
+	} {
+		w := newWorld(t, func(_ *world, c *oidc.Config) { c.Algorithms = []string{alg} })
+		w.set(func() {
+			w.keys, w.config["id_token_signing_alg_values_supported"] = []object{jwk("k1", key)}, []string{alg}
+		})
+		token := sign(object{"alg": alg, "kid": "k1"}, marshal(w.claims()), key)
+		_, err := w.complete(token)
+		require.NoError(t, err, alg)
+		flipped := []byte(token)
+		flipped[len(flipped)-9] ^= 1
+		_, err = w.complete(string(flipped))
+		refused(t, err, oidc.SignatureInvalid, oidc.TokenMalformed)
+	}
 }
 
 func TestNewNamesEveryProblem(t *testing.T) {

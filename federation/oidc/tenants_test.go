@@ -50,6 +50,9 @@ func TestTenants(t *testing.T) {
 		"iss of another tenant":     {nil, fill("SELF/"+tenantA+"/v2.0", tenantB), oidc.IssuerMismatch},
 		"no tid":                    {nil, fill("SELF/"+tenantA+"/v2.0", nil), oidc.IssuerMismatch},
 		"tid is no GUID":            {nil, fill("SELF/evil/v2.0", "evil"), oidc.IssuerMismatch},
+		"tid of 36 other letters":   {nil, fill("SELF/"+repeat("z", 36)+"/v2.0", repeat("z", 36)), oidc.IssuerMismatch},
+		"tid of 36 digits":          {nil, fill("SELF/"+repeat("1", 36)+"/v2.0", repeat("1", 36)), oidc.IssuerMismatch},
+		"tid of 8 and 28":           {nil, fill("SELF/11111111-"+repeat("z", 27)+"/v2.0", "11111111-"+repeat("z", 27)), oidc.IssuerMismatch},
 		"tid of a path":             {nil, fill("SELF/../evil/v2.0", "../evil"), oidc.IssuerMismatch},
 		"tid is the mark":           {nil, fill("SELF/{tenantid}/v2.0", "{tenantid}"), oidc.IssuerMismatch},
 		"tid in another case":       {nil, fill("SELF/"+tenantA+"/v2.0", strings.ToUpper(tenantA)), oidc.IssuerMismatch},
@@ -116,4 +119,15 @@ func TestWhoAnswersForATenant(t *testing.T) {
 	w := newWorld(t, manyTenants, func(w *world, _ *oidc.Config) { w.config["authorization_response_iss_parameter_supported"] = true })
 	_, err := w.complete(w.token(nil, object{"iss": of(w, tenantA), "tid": tenantA}))
 	refused(t, err, oidc.AnswerIssuerMissing)
+}
+
+// TestSignedUserInfoOfTenants: it names no tenant, so nobody could say whose it is.
+func TestSignedUserInfoOfTenants(t *testing.T) {
+	w := newWorld(t, manyTenants, always)
+	claims := object{"iss": of(w, tenantA), "tid": tenantA}
+	_, err := w.complete(w.token(nil, claims))
+	require.NoError(t, err)
+	w.handle("/userinfo", says("application/jwt", w.token(nil, claims)))
+	_, err = w.complete(w.token(nil, claims))
+	refused(t, err, oidc.UserInfoMalformed)
 }

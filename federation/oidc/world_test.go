@@ -8,7 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
+	_ "crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
@@ -64,21 +64,28 @@ func sign(header object, payload []byte, k crypto.PrivateKey) string {
 }
 
 func signature(alg any, input string, k crypto.PrivateKey) []byte {
-	sum := sha256.Sum256([]byte(input))
+	name, _ := alg.(string)
+	hash := crypto.SHA256
+	switch {
+	case strings.HasSuffix(name, "384"):
+		hash = crypto.SHA384
+	case strings.HasSuffix(name, "512"):
+		hash = crypto.SHA512
+	}
+	h := hash.New()
+	h.Write([]byte(input))
+	sum := h.Sum(nil)
 	switch k := k.(type) {
 	case *rsa.PrivateKey:
-		switch alg {
-		case "PS256":
-			return must(rsa.SignPSS(rand.Reader, k, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: 32}))
-		case "RS512":
-			long := sha512.Sum512([]byte(input))
-			return must(rsa.SignPKCS1v15(nil, k, crypto.SHA512, long[:]))
+		if strings.HasPrefix(name, "PS") {
+			return must(rsa.SignPSS(rand.Reader, k, hash, sum, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}))
 		}
-		return must(rsa.SignPKCS1v15(nil, k, crypto.SHA256, sum[:]))
+		return must(rsa.SignPKCS1v15(nil, k, hash, sum))
 	case *ecdsa.PrivateKey:
-		r, s, err := ecdsa.Sign(rand.Reader, k, sum[:])
+		r, s, err := ecdsa.Sign(rand.Reader, k, sum)
 		must(0, err)
-		return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+		size := (k.Curve.Params().BitSize + 7) / 8
+		return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
 	case ed25519.PrivateKey:
 		return ed25519.Sign(k, []byte(input))
 	}
@@ -93,7 +100,8 @@ func jwk(kid string, k crypto.PrivateKey) object {
 		maps.Copy(o, object{"kty": "RSA", "n": b64(k.N.Bytes()), "e": b64(big.NewInt(int64(k.E)).Bytes())})
 	case *ecdsa.PrivateKey:
 		p := must(k.PublicKey.Bytes())
-		maps.Copy(o, object{"kty": "EC", "crv": "P-256", "x": b64(p[1:33]), "y": b64(p[33:])})
+		half := 1 + len(p)/2
+		maps.Copy(o, object{"kty": "EC", "crv": k.Curve.Params().Name, "x": b64(p[1:half]), "y": b64(p[half:])})
 	case ed25519.PrivateKey:
 		maps.Copy(o, object{"kty": "OKP", "crv": "Ed25519", "x": b64(k.Public().(ed25519.PublicKey))})
 	}
