@@ -137,7 +137,8 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0]
 	carries := first.Header.Get("Authorization") != "" || first.Header.Get("Cookie") != "" || first.Body != nil ||
 		first.Method != http.MethodGet && first.Method != http.MethodHead
-	if carries || len(via) > maxRedirects || next.URL.Scheme != first.URL.Scheme || next.URL.Host != first.URL.Host || next.URL.User != nil {
+	elsewhere := next.URL.Scheme != first.URL.Scheme || next.URL.Host != first.URL.Host || next.URL.User != nil
+	if carries || elsewhere || len(via) > maxRedirects {
 		return ErrRedirect
 	}
 	return nil

@@ -26,7 +26,7 @@ func (p *Provider) Begin(ctx context.Context, t auth.Trip) (auth.Departure, erro
 	}
 	d := auth.Departure{URL: extend(m.authorization, p.request(t)), Issuer: p.cfg.Issuer, TellsIssuer: m.tellsIssuer}
 	if p.issuer.template() { // who will answer is known when they have; Complete compares then
-		d.Issuer, d.TellsIssuer = "", false
+		d.Issuer = ""
 	}
 	if len(d.URL) > maxURL {
 		return auth.Departure{}, errors.New("oidc: the authorization request is too long")
