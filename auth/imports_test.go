@@ -27,6 +27,8 @@ var layers = []struct {
 	{[]string{"mfa", "password", "reset", "session"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
 	{[]string{"mfa/totp"}, []string{"auth", "auth/flow", "mfa"}, "apart from mfa, so that only who wants authenticator apps links what computes and draws them"},
 	{[]string{"mfa/webauthn"}, []string{"auth", "auth/flow", "mfa"}, "apart from mfa, so that only who wants passkeys links what reads them"},
+	{[]string{"federation"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
+	{[]string{"federation/oidc"}, []string{"auth", "federation"}, "apart from federation, so that only who wants OpenID providers links what asks them"},
 	{[]string{"password/breach"}, []string{"auth"}, "it fits a field of password's Config by its signature; apart from password, so that only who asks a service links an HTTP client"},
 	{[]string{"federation/goth"}, []string{"auth"}, "apart from the other providers, so that only who wants goth's links it"},
 	{[]string{"federation/presets"}, []string{"auth", "auth/flow", "federation", "federation/goth", "federation/oidc"}, "what is known of each service, over the two ways to ask one"},
@@ -56,7 +58,8 @@ var brokenHashes = map[string][]string{
 	"crypto/rc4":  nil,
 }
 
-// ofOne are modules that one package may use and no other; two where the second is made with the first.
+// ofOne are packages of modules that one package of ours may use and no other; where it is several, they stand in one
+// text.
 var ofOne = map[string]string{
 	"github.com/boombuler/barcode":                          "mfa/totp", // the modules of a QR code
 	"github.com/boombuler/barcode/qr":                       "mfa/totp",
@@ -66,7 +69,9 @@ var ofOne = map[string]string{
 	"github.com/go-webauthn/webauthn/protocol/webauthncose": "mfa/webauthn",
 	"github.com/markbates/goth":                             "federation/goth federation/presets", // what it knows of services; its providers are the host's to import
 	"github.com/markbates/goth/providers/facebook":          "federation/presets",
-	"github.com/wneessen/go-mail/smtp":                      "auth/mail", // its SMTP client only; messages are composed with the standard library
+	"github.com/wneessen/go-mail/smtp":                      "auth/mail",       // its SMTP client only; messages are composed with the standard library
+	"github.com/coreos/go-oidc/v3/oidc":                     "federation/oidc", // discovery; keys and claims are checked by ours
+	"golang.org/x/oauth2":                                   "federation/oidc", // the token request
 }
 
 type listed struct {
