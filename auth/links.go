@@ -34,6 +34,9 @@ func (j *job) chosen(ctx context.Context, id string) (Provider, error) {
 
 // withProviders adds to the view which providers it offers.
 func (j *job) withProviders(ctx context.Context, v *flow.View) error {
+	if v.Goal == flow.Linking && v.Need == flow.Removal {
+		return j.withRemoved(ctx, v)
+	}
 	for _, a := range v.Actions {
 		if a.Name != flow.Social.String() {
 			continue
@@ -45,6 +48,29 @@ func (j *job) withProviders(ctx context.Context, v *flow.View) error {
 		v.Providers = list
 	}
 	return nil
+}
+
+// withRemoved adds the provider that is about to be disconnected.
+func (j *job) withRemoved(ctx context.Context, v *flow.View) error {
+	l, err := j.link(ctx, j.flow.Target.Remove)
+	if p := j.s.provider(l.Provider); p != nil {
+		v.Providers = []flow.Provider{{ID: l.Provider, Name: p.Info().Name}}
+	}
+	return err
+}
+
+// link returns the account's link with the id, or the zero Link.
+func (j *job) link(ctx context.Context, id string) (Link, error) {
+	links, err := j.s.cfg.Links.Links(ctx, j.flow.Subject.Account)
+	if err != nil {
+		return Link{}, fmt.Errorf("auth: read links: %w", err)
+	}
+	for _, l := range links {
+		if l.ID == id {
+			return l, nil
+		}
+	}
+	return Link{}, nil
 }
 
 // providers are those that can meet the need. Before a proof they are all, whoever it is about: which ones an account
@@ -117,16 +143,11 @@ func (j *job) linkIdentity(ctx context.Context, e flow.Commit) (flow.Event, erro
 
 // unlinkIdentity disconnects the target's.
 func (j *job) unlinkIdentity(ctx context.Context, e flow.Commit) (flow.Event, error) {
-	l := Link{ID: j.flow.Target.Remove, Account: j.flow.Subject.Account}
-	links, err := j.s.cfg.Links.Links(ctx, l.Account)
+	l, err := j.link(ctx, j.flow.Target.Remove)
 	if err != nil {
-		return nil, fmt.Errorf("auth: read links: %w", err)
+		return nil, err
 	}
-	for _, there := range links {
-		if there.ID == l.ID {
-			l = there
-		}
-	}
+	l.ID, l.Account = j.flow.Target.Remove, j.flow.Subject.Account // also if it is gone: the store says so
 	return j.changeLinks(ctx, flow.IdentityUnlinked, e, l)
 }
 

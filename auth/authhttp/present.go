@@ -58,8 +58,12 @@ func (x *exchange) present(p presentation) page {
 	}
 	x.wayOut(&c, p, out)
 	trouble := x.blame(&c, p)
+	heading := x.lang.either(need+".title."+p.view.Goal.String(), need+"."+primary.Name+".title", need+".title", "need.other.title")
+	if p.view.Need == flow.Removal && len(p.view.Providers) == 1 {
+		heading = x.lang.text("disconnect.title", "name", p.view.Providers[0].Name)
+	}
 	return page{
-		Heading: x.lang.either(need+".title."+p.view.Goal.String(), need+"."+primary.Name+".title", need+".title", "need.other.title"),
+		Heading: heading,
 		Trouble: trouble, SignIn: p.view.Goal == flow.SignIn, Card: &c,
 		recovery: p.view.Recovery, signUp: p.view.SignUp,
 	}
@@ -216,7 +220,7 @@ func (x *exchange) blame(c *card, p presentation) bool {
 	default:
 		return false
 	}
-	if p.view.Refusal != nil && p.view.Refusal.Reason == flow.PasskeyRefused {
+	if p.view.Refusal != nil && untyped[p.view.Refusal.Reason] {
 		c.Alert = sentence
 		return true
 	}
@@ -246,6 +250,12 @@ func (x *exchange) blame(c *card, p presentation) bool {
 var concerns = map[flow.Reason]string{
 	flow.BadCredentials: "password", flow.PasswordRejected: "new_password", flow.WrongCode: "code",
 	flow.AddressRejected: "identifier", flow.AddressTaken: "identifier",
+}
+
+// untyped are the refusals of what nobody typed: no field is to blame.
+var untyped = map[flow.Reason]bool{
+	flow.PasskeyRefused: true, flow.NotConnected: true, flow.IdentityTaken: true, flow.WrongPerson: true,
+	flow.ProviderFailed: true, flow.ProviderDeclined: true, flow.NotRecent: true,
 }
 
 // message is a page that says one thing: the texts key.title and key.text.

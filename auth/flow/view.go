@@ -19,7 +19,8 @@ type View struct {
 	Candidate string   `json:"candidate,omitempty"` // the address to change to, while its code is out
 	Operation string   `json:"confirms,omitempty"`  // what a step-up confirms, in the host's words; to be shown
 	Actions   []Action `json:"actions"`
-	// Providers are what the action "social" can be done with. Next knows none; the shell adds them.
+	// Providers are what the action "social" can be done with, or the one that is about to be disconnected. Next knows
+	// none; the shell adds them.
 	Providers []Provider `json:"providers,omitempty"`
 	Refusal   *Refusal   `json:"refusal,omitempty"`
 	Away      bool       `json:"away,omitempty"`     // the person is at a provider

@@ -79,6 +79,9 @@ func (c Config) mailing(config *auth.Config, store stores) error {
 		if config.Passkeys != nil { // once the host has had its say
 			e.Methods = e.Methods.With(flow.Passkey)
 		}
+		if len(config.Providers) > 0 {
+			e.Methods = e.Methods.With(flow.Social)
+		}
 		return e, nil
 	}
 	rules := flow.Rules{SecondFactor: flow.IfEnrolled, Verification: flow.VerifyPassword}

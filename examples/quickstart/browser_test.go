@@ -31,6 +31,7 @@ type browser struct {
 
 	language string
 	scripts  bool // the pages' script runs
+	others   bool // it goes to another site too, and what that one fails to load is not looked at
 
 	mu       sync.Mutex
 	troubles []string // what the browser complained about
@@ -133,6 +134,7 @@ func (b *browser) hear(event any) {
 		// A refused form is a page with a status that says so, and the browser reports every such status;
 		// and it asks for an icon, which this site has none of.
 		expected := strings.HasPrefix(e.Entry.URL, b.site+"/auth/") || e.Entry.URL == b.site+"/favicon.ico" || e.Entry.URL == b.site+"/note/delete"
+		expected = expected || b.others && !strings.HasPrefix(e.Entry.URL, b.site)
 		serious := e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning
 		if serious && (e.Entry.Source != log.EntrySourceNetwork || !expected) {
 			b.troubles = append(b.troubles, fmt.Sprintf("%s %s: %s (%s)", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))

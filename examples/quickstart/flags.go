@@ -33,6 +33,9 @@ var (
 
 func init() {
 	configure = func(c *standard.Config) {
+		if err := own.connect(c); err != nil {
+			log.Fatal(err)
+		}
 		c.Native, c.SignUp = *native, *signUp
 		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		if !server.set() {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -99,10 +100,18 @@ func freeAddress(t *testing.T) string {
 	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
-	if _, given := givenPorts.LoadOrStore(port, true); given {
+	_, given := givenPorts.LoadOrStore(port, true)
+	_, taken := givenPorts.LoadOrStore(next(port), true) // where the site's provider listens
+	if given || taken {
 		return freeAddress(t)
 	}
 	return net.JoinHostPort("localhost", port)
+}
+
+// next is the port after the given one.
+func next(port string) string {
+	number, _ := strconv.Atoi(port)
+	return strconv.Itoa(number + 1)
 }
 
 var givenPorts sync.Map
