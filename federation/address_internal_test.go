@@ -18,7 +18,7 @@ func TestAddresses(t *testing.T) {
 		"fd00::1": private, "fc00::1": private, "::ffff:10.0.0.1": private, "64:ff9b::10.0.0.1": private, "64:ff9b::192.168.0.1": private,
 		"0.0.0.0": never, "0.1.2.3": never, "::": never, "169.254.169.254": never, "169.254.0.1": never, "::ffff:169.254.169.254": never,
 		"64:ff9b::169.254.169.254": never, "64:ff9b::0.0.0.0": never, "64:ff9b:1::10.0.0.1": never, "fe80::1": never, "fe80::1%eth0": never, "2606:4700::1%eth0": never,
-		"fec0::1": never, "224.0.0.1": never, "239.255.255.255": never, "240.0.0.1": never, "255.255.255.255": never, "ff02::1": never,
+		"fec0::1": never, "fd00::1%eth0": never, "224.0.0.1": never, "239.255.255.255": never, "240.0.0.1": never, "255.255.255.255": never, "ff02::1": never,
 		"192.0.0.1": never, "192.0.2.1": never, "198.18.0.1": never, "198.19.255.255": never, "198.51.100.1": never, "203.0.113.1": never, "192.88.99.1": never,
 		"2001:db8::1": never, "2002:a00:1::": never, "2001:0:a00:1::": never, "3fff::1": never, "::127.0.0.1": never, "::10.0.0.1": never, "100::1": never,
 		"4000::1": never, "5f00::1": never,

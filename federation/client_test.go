@@ -164,16 +164,18 @@ func TestRedirects(t *testing.T) {
 		to   func(self, path string) string
 		want error
 	}{
-		"once":               {func(_, p string) string { return map[string]string{"/": "/1"}[p] }, nil},
-		"three times":        {func(_, p string) string { return map[string]string{"/": "/1", "/1": "/2", "/2": "/3"}[p] }, nil},
-		"four times":         {func(_, p string) string { return map[string]string{"/": "/1", "/1": "/2", "/2": "/3", "/3": "/4"}[p] }, federation.ErrRedirect},
-		"for ever":           {func(_, p string) string { return "/" }, federation.ErrRedirect},
-		"to its full name":   {func(s, p string) string { return map[string]string{"/": s + "/1"}[p] }, nil},
-		"to another port":    {func(string, string) string { return elsewhere.URL }, federation.ErrRedirect},
-		"to another host":    {func(string, string) string { return "https://example.com/" }, federation.ErrRedirect},
-		"to plain http":      {func(s, _ string) string { return "http" + strings.TrimPrefix(s, "https") }, federation.ErrRedirect},
-		"to a name of it":    {func(s, _ string) string { return strings.Replace(s, "127.0.0.1", "localhost", 1) }, federation.ErrRedirect},
-		"with a user":        {func(s, _ string) string { return strings.Replace(s, "https://", "https://user:pass@", 1) }, federation.ErrRedirect},
+		"once":             {func(_, p string) string { return map[string]string{"/": "/1"}[p] }, nil},
+		"three times":      {func(_, p string) string { return map[string]string{"/": "/1", "/1": "/2", "/2": "/3"}[p] }, nil},
+		"four times":       {func(_, p string) string { return map[string]string{"/": "/1", "/1": "/2", "/2": "/3", "/3": "/4"}[p] }, federation.ErrRedirect},
+		"for ever":         {func(_, p string) string { return "/" }, federation.ErrRedirect},
+		"to its full name": {func(s, p string) string { return map[string]string{"/": s + "/1"}[p] }, nil},
+		"to another port":  {func(string, string) string { return elsewhere.URL }, federation.ErrRedirect},
+		"to another host":  {func(string, string) string { return "https://example.com/" }, federation.ErrRedirect},
+		"to plain http":    {func(s, _ string) string { return "http" + strings.TrimPrefix(s, "https") }, federation.ErrRedirect},
+		"to a name of it":  {func(s, _ string) string { return strings.Replace(s, "127.0.0.1", "localhost", 1) }, federation.ErrRedirect},
+		"with a user": {func(s, p string) string {
+			return map[string]string{"/": strings.Replace(s, "https://", "https://user:pass@", 1) + "/1"}[p]
+		}, federation.ErrRedirect},
 		"without a scheme":   {func(string, string) string { return "//example.com/" }, federation.ErrRedirect},
 		"to a file":          {func(string, string) string { return "file:///etc/passwd" }, federation.ErrRedirect},
 		"first here, then …": {func(_, p string) string { return map[string]string{"/": "/1", "/1": "https://example.com"}[p] }, federation.ErrRedirect},

@@ -2,6 +2,8 @@ package oidc_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -131,6 +133,7 @@ func TestKeysWhileTheProviderIsDown(t *testing.T) {
 // TestKeysThatAreNoGood: each is the provider's only key of that name, and its signature would hold.
 func TestKeysThatAreNoGood(t *testing.T) {
 	bendKey := func(members object) []object { return []object{merge(jwk("r1", rsaKey()), members)} }
+	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	small := must(rsa.GenerateKey(rand.Reader, 1024))
 	for name, c := range map[string]struct {
 		keys  []object
@@ -166,6 +169,10 @@ func TestKeysThatAreNoGood(t *testing.T) {
 		"a curve of another": {[]object{merge(jwk("e1", ecKey()), object{"crv": "P-384"})}, func(w *world) string {
 			return sign(object{"alg": "ES256", "kid": "e1"}, marshal(w.claims()), ecKey())
 		}, oidc.KeyUnknown},
+		"a longer curve than the algorithm's": {[]object{jwk("e1", p384)}, func(w *world) string {
+			return sign(object{"alg": "ES256", "kid": "e1"}, marshal(w.claims()), p384)
+		}, oidc.KeyUnknown},
+		"for another algorithm, unnamed": {bendKey(object{"alg": "PS256"}), func(w *world) string { return w.token(object{"kid": nil}, nil) }, oidc.KeyUnknown},
 		"secp256k1": {[]object{merge(jwk("e1", ecKey()), object{"crv": "secp256k1"})}, func(w *world) string {
 			return sign(object{"alg": "ES256", "kid": "e1"}, marshal(w.claims()), ecKey())
 		}, oidc.KeyUnknown},

@@ -83,6 +83,7 @@ func TestAttacksOnLogoutTokens(t *testing.T) {
 		"no exp":               {nil, object{"exp": nil}, oidc.Expired},
 		"exp past":             {nil, object{"exp": now.Add(-time.Minute).Unix()}, oidc.Expired},
 		"exp a text":           {nil, object{"exp": strconv.FormatInt(now.Unix()+60, 10)}, oidc.Expired},
+		"exp in two days":      {nil, object{"exp": now.AddDate(0, 0, 2).Unix()}, oidc.LifetimeTooLong},
 		"exp in ten years":     {nil, object{"exp": now.AddDate(10, 0, 0).Unix()}, oidc.LifetimeTooLong},
 		"no jti":               {nil, object{"jti": nil}, oidc.TokenIDMissing},
 		"jti empty":            {nil, object{"jti": ""}, oidc.TokenIDMissing},
