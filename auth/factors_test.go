@@ -16,7 +16,7 @@ import (
 )
 
 // newFactored is a world in which people may have second factors, and mail.
-func newFactored(t *testing.T, change ...func(*auth.Config)) *postal {
+func newFactored(t testing.TB, change ...func(*auth.Config)) *postal {
 	t.Helper()
 	setUp := func(c *auth.Config) {
 		var err error

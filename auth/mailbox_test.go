@@ -11,7 +11,7 @@ import (
 )
 
 // open is a world in which strangers may do everything that a mailbox allows.
-func newOpen(t *testing.T, change ...func(*auth.Config)) *postal {
+func newOpen(t testing.TB, change ...func(*auth.Config)) *postal {
 	t.Helper()
 	setUp := func(c *auth.Config) {
 		c.Entry = func(context.Context, string) (flow.Entry, error) {

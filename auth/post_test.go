@@ -32,7 +32,7 @@ type postal struct {
 	posted  int
 }
 
-func newPostal(t *testing.T, change ...func(*auth.Config)) *postal {
+func newPostal(t testing.TB, change ...func(*auth.Config)) *postal {
 	t.Helper()
 	p := &postal{}
 	setUp := func(c *auth.Config) {

@@ -78,7 +78,7 @@ type social struct {
 	acme, other, posting *acme
 }
 
-func newSocial(t *testing.T, change ...func(*auth.Config)) *social {
+func newSocial(t testing.TB, change ...func(*auth.Config)) *social {
 	t.Helper()
 	s := &social{acme: newAcme("acme", "Acme"), other: newAcme("other", "Other"), posting: newAcme("posting", "Posting")}
 	s.posting.info.FormPost = true

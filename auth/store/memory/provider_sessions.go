@@ -13,7 +13,7 @@ import (
 // lock holds both together: nothing is attached between an end's look and what it forgets.
 type providerSessions struct {
 	mu    sync.Mutex
-	byKey map[string][]auth.ProviderSession // in the order of coming
+	byKey map[string]map[string]auth.ProviderSession // by the id of our session
 	ends  map[string]providerEnd
 }
 
@@ -21,7 +21,7 @@ type providerSessions struct {
 type providerEnd struct{ at, until time.Time }
 
 func (x *providerSessions) init() {
-	x.byKey, x.ends = map[string][]auth.ProviderSession{}, map[string]providerEnd{}
+	x.byKey, x.ends = map[string]map[string]auth.ProviderSession{}, map[string]providerEnd{}
 }
 
 // late reports whether the session's key was ended at or after its Since, and that is remembered.
@@ -32,12 +32,20 @@ func (x *providerSessions) late(p auth.ProviderSession, now time.Time) bool {
 
 // put keeps a session, in the place of what has its key and session.
 func (x *providerSessions) put(p auth.ProviderSession) {
-	list := x.byKey[p.Key]
-	if i := slices.IndexFunc(list, func(o auth.ProviderSession) bool { return o.Session == p.Session }); i >= 0 {
-		list[i] = p
-		return
+	if x.byKey[p.Key] == nil {
+		x.byKey[p.Key] = map[string]auth.ProviderSession{}
 	}
-	x.byKey[p.Key] = append(list, p)
+	x.byKey[p.Key][p.Session] = p
+}
+
+// live returns the sessions of the key that expire after now, in no order.
+func (x *providerSessions) live(key string, now time.Time) (list []auth.ProviderSession) {
+	for _, p := range x.byKey[key] {
+		if p.ExpiresAt.After(now) {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // AttachSession implements auth.ProviderSessionStore.
@@ -68,7 +76,7 @@ func (s *Store) SessionsOf(ctx context.Context, key string, now time.Time) ([]au
 	}
 	s.provider.mu.Lock()
 	defer s.provider.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.provider.byKey[key]), func(p auth.ProviderSession) bool { return !p.ExpiresAt.After(now) }), nil
+	return s.provider.live(key, now), nil
 }
 
 // EndSessions implements auth.ProviderSessionStore.
@@ -84,7 +92,7 @@ func (s *Store) EndSessions(ctx context.Context, key string, now, until time.Tim
 		end = providerEnd{later(end.at, before.at), later(end.until, before.until)}
 	}
 	x.ends[key] = end
-	list := slices.DeleteFunc(x.byKey[key], func(p auth.ProviderSession) bool { return !p.ExpiresAt.After(now) })
+	list := x.live(key, now)
 	delete(x.byKey, key)
 	return list, nil
 }
@@ -105,18 +113,14 @@ func (s *Store) SweepProviderSessions(ctx context.Context, now time.Time, limit 
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	swept := 0
-	for key, list := range x.byKey {
-		if swept >= limit {
-			return swept, nil
-		}
-		rest := slices.DeleteFunc(list, func(p auth.ProviderSession) bool {
-			gone := swept < limit && !p.ExpiresAt.After(now)
-			if gone {
+	for key, sessions := range x.byKey {
+		for id, p := range sessions {
+			if swept < limit && !p.ExpiresAt.After(now) {
+				delete(sessions, id)
 				swept++
 			}
-			return gone
-		})
-		if x.byKey[key] = rest; len(rest) == 0 {
+		}
+		if len(sessions) == 0 {
 			delete(x.byKey, key)
 		}
 	}
