@@ -342,6 +342,9 @@ func (j *job) audit(ctx context.Context, what string, m flow.Method, r flow.Reas
 	}
 	if m.Redirects() {
 		e.Detail = j.detail
+		if r != 0 && !j.flow.Proven() {
+			e.Account = "" // as below
+		}
 	}
 	if r == flow.PasskeyRefused {
 		e.Detail = j.detail

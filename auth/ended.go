@@ -151,6 +151,9 @@ func (s *Service) SignOutAt(ctx context.Context, ended Session, returnTo, state 
 			address, err = leader.LogoutURL(ctx, returnTo, state)
 			return err
 		})
+		if err == nil && address != "" && !reachable(address) {
+			err = errors.New("the address is not https")
+		}
 		if err != nil {
 			return "", fmt.Errorf("auth: sign out at %s: %w", p.Connection, err)
 		}

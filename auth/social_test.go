@@ -830,3 +830,21 @@ func TestLinkingSurvives(t *testing.T) {
 		require.Equal(t, s.mirror(a.ID), s.standing(a.ID))
 	}
 }
+
+// TestStrangersTripsAreNoMatterOfWhoWasTyped: a provider's refusal of a stranger costs no attempt, so it must not be
+// entered in the list of whoever's address was typed before.
+func TestStrangersTripsAreNoMatterOfWhoWasTyped(t *testing.T) {
+	s := newSocial(t)
+	a := s.account(ann)
+	for _, code := range []string{"of-nobody", ""} {
+		b := s.browser()
+		p, err := b.begin(ann)
+		require.NoError(t, err)
+		_, err = b.do(p.Handle, "social", auth.Inputs{Connection: "acme"})
+		require.NoError(t, err)
+		_, err = b.comeBack("acme", answerOf(s.acme, s.acme.trip(), code))
+		require.NoError(t, err)
+		require.Empty(t, s.audit.last("proof-failed").Account)
+	}
+	require.Equal(t, []string{"account-created"}, s.happened(a.ID))
+}

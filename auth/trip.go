@@ -130,10 +130,8 @@ func departs(d Departure, info ProviderInfo, t Trip) error {
 	wrong := func(what string) error { return fmt.Errorf("auth: the departure to %s %s", info.ID, what) }
 	u, err := url.Parse(d.URL)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "":
-		return wrong("is no address") // the parser's error would quote it
-	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Host)):
-		return wrong("is not https")
+	case err != nil || !reachable(d.URL):
+		return wrong("is no https address") // the parser's error would quote it
 	case len(d.URL) > longestDeparture || len(d.Keep) > longestKeep || len(d.Issuer) > 512:
 		return wrong("is too long")
 	}
@@ -157,6 +155,12 @@ func departs(d Departure, info ProviderInfo, t Trip) error {
 		}
 	}
 	return nil
+}
+
+// reachable reports whether a browser may be sent to the address: https, or http to this very machine.
+func reachable(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && u.User == nil && u.Opaque == "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Host))
 }
 
 // unvouched is what the person is told when a provider did not vouch for them: the same for whatever it was. The

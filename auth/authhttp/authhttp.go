@@ -15,8 +15,9 @@
 // to one is worth nothing to the other.
 //
 // Pages and JSON render the same flow.View, so neither decides what may come next. A page is a form, its
-// POST answers 303 and the browser reads the next page with GET; no GET changes anything. The JSON API is
-// one resource, POST {prefix}/flow, beside a few for sessions; see [Handler] for the routes.
+// POST answers 303 and the browser reads the next page with GET; no GET changes anything, but the one with which
+// somebody comes back from a provider, which takes a state that serves once. The JSON API is one resource, POST
+// {prefix}/flow, beside a few for sessions; see [Handler] for the routes.
 //
 // What a request must pass before it is looked at: the cross-origin check of net/http, a form token bound
 // to the browser or to the session (forms), the content type application/json (the API), a size limit, and

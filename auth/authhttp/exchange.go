@@ -148,6 +148,9 @@ func (x *exchange) render(status int, name string, p page) error {
 	header.Set("Content-Language", x.lang.tag.String())
 	// Not no-referrer: under that policy browsers send "Origin: null" with a form, which we refuse.
 	header.Set("Referrer-Policy", "same-origin")
+	if strings.HasPrefix(x.r.URL.Path, x.path(providerPath)) {
+		header.Set("Referrer-Policy", "no-referrer") // there is a code in the address, and no form on the page
+	}
 	if p.scripted() {
 		header.Set("Content-Security-Policy", x.h.scriptPolicy())
 	}

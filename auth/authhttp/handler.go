@@ -104,7 +104,7 @@ type Handler struct {
 // endpoint answers one request. What it returns as an error is answered by exchange.fail.
 type endpoint func(*exchange) error
 
-// route is what one path answers to. GET serves HEAD too; no get changes anything.
+// route is what one path answers to. GET serves HEAD too; no get changes anything, but that of a provider's answer.
 type route struct {
 	get, post endpoint
 	json      bool // an API route: it answers in JSON, whatever it is asked for

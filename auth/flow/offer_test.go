@@ -100,9 +100,9 @@ func compared(m machine, goal Goal, stride int) (views int, found error) {
 // of the worlds: the strides are primes, so that the sample is not in step with any choice.
 func TestStepAcceptsWhatNextShows(t *testing.T) {
 	for goal := SignIn; goal <= Reversal; goal++ {
-		stride := 11
+		stride := 37
 		if goal == SignIn {
-			stride = 97
+			stride = 293
 		}
 		if testing.Short() || raceEnabled {
 			stride *= 7

@@ -173,6 +173,9 @@ func lastWorlds(w world, yield func(world) bool) bool {
 }
 
 func strangersWorlds(goal Goal, subject Subject) []world {
+	if subject.Reauthenticates {
+		return nil // it is known of who has a session, and of nobody else
+	}
 	w := world{
 		policy: Policy{Entry: Entry{Methods: MethodsOf(Password), SignUp: true, Recovery: true}}, begin: Begin{Goal: goal},
 	}
