@@ -27,11 +27,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
 func TestNewNamesEveryProblem(t *testing.T) {
-	_, err := viagoth.New(viagoth.Config{ID: "Git Hub", Name: "a\nb", TokenURL: "http://odd.example/token", Timeout: time.Minute,
+	_, err := viagoth.New(viagoth.Config{ID: "Git Hub", Name: "a\nb", TokenURL: "http://odd.example/token", HTTP: federation.ClientConfig{Timeout: time.Hour},
 		Issuer: strings.Repeat("x", 256)})
 	require.Error(t, err)
 	for _, field := range []string{"ID", "Name", "Make", "TokenURL", "Timeout", "Issuer"} {
