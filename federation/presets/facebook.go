@@ -1,4 +1,3 @@
-// Package presets has providers of services that many people have an account with, each with what is peculiar to it.
 package presets
 
 import (
