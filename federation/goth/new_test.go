@@ -110,6 +110,7 @@ func TestRefusedShapes(t *testing.T) {
 		"a challenge of its own": {query(func(_ *odd, q url.Values) { q.Set("code_challenge", "x") }), "code_challenge"},
 		"a plain one":            {query(func(_ *odd, q url.Values) { q.Set("code_challenge_method", "plain") }), "code_challenge"},
 		"an unprotected address": {func(o *odd) { o.geturl = func() (string, error) { return "http://odd.example/?state=x", nil } }, "not https"},
+		"one at loopback":        {func(o *odd) { o.geturl = func() (string, error) { return "http://localhost/?state=x", nil } }, "not https"},
 		"script":                 {func(o *odd) { o.geturl = func() (string, error) { return "javascript:alert(1)", nil } }, "not https"},
 		"no address":             {func(o *odd) { o.geturl = func() (string, error) { return "", errors.New(clientSecret) } }, "there is none"},
 		"a broken query":         {func(o *odd) { o.geturl = func() (string, error) { return oddAuth + "?state=a;b=c", nil } }, "query"},

@@ -77,6 +77,7 @@ func TestGoogleAddresses(t *testing.T) {
 		{"ann@notgmail.com", true, nil, auth.EmailAsserted},
 		{"ann@gmail.com.evil.example", true, nil, auth.EmailAsserted},
 		{"ann@gmail.com@evil.example", true, nil, auth.EmailAsserted},
+		{`"ann@home"@gmail.com`, true, nil, auth.EmailAuthoritative},
 		{"ann@", true, "", auth.EmailAsserted},
 	} {
 		s, p := google(t, "")
