@@ -30,7 +30,7 @@ var layers = []struct {
 	{[]string{"federation"}, []string{"auth", "auth/flow"}, "features meet only through the ports of auth"},
 	{[]string{"federation/oidc"}, []string{"auth", "federation"}, "apart from federation, so that only who wants OpenID providers links what asks them"},
 	{[]string{"password/breach"}, []string{"auth"}, "it fits a field of password's Config by its signature; apart from password, so that only who asks a service links an HTTP client"},
-	{[]string{"federation/goth"}, []string{"auth"}, "apart from the other providers, so that only who wants goth's links it"},
+	{[]string{"federation/goth"}, []string{"auth", "federation"}, "apart from the other providers, so that only who wants goth's links it"},
 	{[]string{"federation/presets"}, []string{"auth", "auth/flow", "federation", "federation/goth", "federation/oidc"}, "what is known of each service, over the two ways to ask one"},
 	{[]string{"password/weak"}, []string{"password"}, "hashes that only hosts with such a past link, by name"},
 	{[]string{"auth/store/internal/bucket"}, []string{"auth"}, "the rule of a counter, which every store applies in its own way"},

@@ -57,33 +57,13 @@ func (s *Service) Report() Report {
 			r.Sections = append(r.Sections, reporter.Report())
 		}
 	}
-	return r
-}
-
-// paths are the ways to a session of the methods that are configured. Recovery, activation and sign-up never
-// end in one.
-func (s *Service) paths() []ReportPath {
-	type way struct {
-		words  string
-		proofs []flow.Proof
-	}
-	word := func(m flow.Method) string { return strings.ReplaceAll(m.String(), "-", " ") }
-	ways := []way{{word(flow.Password), []flow.Proof{{Method: flow.Password}}}}
-	for _, m := range s.secondFactors().List() {
-		ways = append(ways, way{word(flow.Password) + " and " + word(m), []flow.Proof{{Method: flow.Password}, {Method: m}}})
-	}
-	if s.secondFactors().Has(flow.Passkey) {
-		ways = append(ways,
-			way{word(flow.Passkey), []flow.Proof{{Method: flow.Passkey}}},
-			way{"passkey that verified its user", []flow.Proof{{Method: flow.Passkey, Verified: true}}})
-	}
-	var list []ReportPath
-	for _, goal := range []flow.Goal{flow.SignIn, flow.StepUp, flow.Enrolment} {
-		for _, w := range ways {
-			list = append(list, ReportPath{goal.String(), w.words, flow.AssuranceOf(w.proofs).String()})
+	for _, p := range s.cfg.Providers {
+		r.Sections = append(r.Sections, s.providerSection(p))
+		if reporter, ok := p.(Reporter); ok {
+			r.Sections = append(r.Sections, reporter.Report())
 		}
 	}
-	return list
+	return r
 }
 
 func (s *Service) flowSection() ReportSection {

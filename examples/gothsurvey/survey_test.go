@@ -17,6 +17,7 @@ import (
 	"github.com/markbates/goth"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
@@ -99,7 +100,7 @@ func TestVerdicts(t *testing.T) {
 	past := watched(t)
 	for _, s := range survey {
 		given := &recorder{}
-		p, err := viagoth.New(viagoth.Config{ID: "x", Name: "X", HTTP: &http.Client{Transport: given},
+		p, err := viagoth.New(viagoth.Config{ID: "x", Name: "X", HTTP: federation.ClientConfig{Client: &http.Client{Transport: given}},
 			Make: func(client *http.Client, to string) (goth.Provider, error) {
 				return withClient(s.make(client, to), client), nil
 			}})

@@ -12,6 +12,7 @@ import (
 	"github.com/markbates/goth"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 )
 
 // placeholder stands in for the state wherever goth can see it. So it is in no session that is kept, and a provider that
@@ -28,7 +29,7 @@ func (p *Provider) Begin(ctx context.Context, t auth.Trip) (auth.Departure, erro
 	if t.State.IsZero() || t.RedirectURI == "" || t.Verifier.IsZero() && !p.config.NoPKCE {
 		return auth.Departure{}, refuse(CodeTrip, "")
 	}
-	silent := &trip{ctx: ctx}
+	silent := &trip{ctx: ctx, development: p.config.HTTP.Development}
 	defer silent.end()
 	address, keep, err := p.config.depart(silent, t.RedirectURI)
 	if err != nil {
@@ -61,7 +62,7 @@ func (c Config) depart(t *trip, redirectURI string) (address *url.URL, keep stri
 	if err != nil {
 		return nil, "", err
 	}
-	return read(session, redirectURI, c.NoPKCE)
+	return c.read(session, redirectURI)
 }
 
 // open makes a goth provider that uses the trip's client.
@@ -94,10 +95,10 @@ func uses(g goth.Provider, client *http.Client) bool {
 }
 
 // read takes a session apart that no code has been redeemed with.
-func read(session goth.Session, redirectURI string, noPKCE bool) (address *url.URL, keep string, err error) {
+func (c Config) read(session goth.Session, redirectURI string) (address *url.URL, keep string, err error) {
 	text, err := try("GetAuthURL", func() (string, error) { return session.GetAuthURL() })
 	if err == nil {
-		address, err = checkAddress(text, redirectURI, noPKCE)
+		address, err = c.checkAddress(text, redirectURI)
 	}
 	if err != nil {
 		if !coded(err) {
@@ -113,9 +114,9 @@ func read(session goth.Session, redirectURI string, noPKCE bool) (address *url.U
 }
 
 // checkAddress refuses an address that would not bring back what the service compares, or would to somebody else.
-func checkAddress(text, redirectURI string, noPKCE bool) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil || len(text) > maxURL || !secure(u) || u.User != nil || u.Fragment != "" {
+func (c Config) checkAddress(text, redirectURI string) (*url.URL, error) {
+	u, err := federation.ParseURL(text, c.HTTP.Development)
+	if err != nil || len(text) > maxURL {
 		return nil, refuse(CodeAddress, "it is not https, or has a user or a fragment, or is too long")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
@@ -133,7 +134,7 @@ func checkAddress(text, redirectURI string, noPKCE bool) (*url.URL, error) {
 		return nil, refuse(CodeAddress, "its response_type is not code")
 	case len(query["client_id"]) != 1 || query.Get("client_id") == "":
 		return nil, refuse(CodeAddress, "it has no client_id, or several")
-	case !noPKCE && (query.Has("code_challenge") || query.Has("code_challenge_method")):
+	case !c.NoPKCE && (query.Has("code_challenge") || query.Has("code_challenge_method")):
 		return nil, refuse(CodeAddress, "it has a code_challenge of the provider's own, whose verifier nothing here keeps")
 	}
 	return u, nil
@@ -167,7 +168,7 @@ func checkKept(keep, address, redirectURI string) error {
 
 // restore returns the session that Begin kept, for a goth provider. What was kept must be what a session is written as, to the
 // letter, and hold nothing but an address as Begin gave it: then there is nothing in it that could steer what follows.
-func restore(g goth.Provider, t auth.Trip, noPKCE bool) (goth.Session, error) {
+func (c Config) restore(g goth.Provider, t auth.Trip) (goth.Session, error) {
 	kept := string(t.Keep)
 	session, err := try("UnmarshalSession", func() (goth.Session, error) { return g.UnmarshalSession(kept) })
 	if err != nil || session == nil {
@@ -176,7 +177,7 @@ func restore(g goth.Provider, t auth.Trip, noPKCE bool) (goth.Session, error) {
 		}
 		return nil, refuse(CodeSession, "it cannot be read")
 	}
-	_, again, err := read(session, t.RedirectURI, noPKCE)
+	_, again, err := c.read(session, t.RedirectURI)
 	if err == nil && again != kept {
 		err = refuse(CodeSession, "it is not as it was kept")
 	}
@@ -187,7 +188,7 @@ func restore(g goth.Provider, t auth.Trip, noPKCE bool) (goth.Session, error) {
 // provider that is not known to use its client this could not be asked without a request, so TokenURL must say it.
 func (c Config) examine() (tokenURL *url.URL, note string, err error) {
 	const redirectURI = "https://localhost/callback"
-	t := &trip{ctx: context.Background()}
+	t := &trip{ctx: context.Background(), development: c.HTTP.Development}
 	defer t.end()
 	g, err := c.open(t, redirectURI)
 	if err != nil {
@@ -219,7 +220,7 @@ func (c Config) endpoint(t *trip, redirectURI, keep string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Make: %w", err)
 	}
-	session, err := restore(g, auth.Trip{RedirectURI: redirectURI, Keep: []byte(keep)}, c.NoPKCE)
+	session, err := c.restore(g, auth.Trip{RedirectURI: redirectURI, Keep: []byte(keep)})
 	if err != nil {
 		return nil, fmt.Errorf("Make returns a provider whose session cannot be kept: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
@@ -28,7 +29,7 @@ func (instant) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // BenchmarkComplete is all that Complete takes beyond the network: goth's work and ours.
 func BenchmarkComplete(b *testing.B) {
-	p := newProvider(b, viagoth.Config{ID: "github", Name: "GitHub", Make: makeGitHub, HTTP: &http.Client{Transport: instant{}}})
+	p := newProvider(b, viagoth.Config{ID: "github", Name: "GitHub", Make: makeGitHub, HTTP: federation.ClientConfig{Client: &http.Client{Transport: instant{}}}})
 	trip, _ := begin(b, p, newTrip(1))
 	a := auth.Answer{Code: auth.NewSecret("code")}
 	b.ReportAllocs()
@@ -60,7 +61,7 @@ type gothCode string
 func (c gothCode) Get(string) string { return string(c) }
 
 func BenchmarkBegin(b *testing.B) {
-	p := newProvider(b, viagoth.Config{ID: "github", Name: "GitHub", Make: makeGitHub, HTTP: &http.Client{Transport: instant{}}})
+	p := newProvider(b, viagoth.Config{ID: "github", Name: "GitHub", Make: makeGitHub, HTTP: federation.ClientConfig{Client: &http.Client{Transport: instant{}}}})
 	trip := newTrip(1)
 	b.ReportAllocs()
 	for b.Loop() {

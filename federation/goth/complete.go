@@ -60,7 +60,7 @@ func (p *Provider) Complete(ctx context.Context, t auth.Trip, a auth.Answer) (au
 func (p *Provider) trip(ctx context.Context, t auth.Trip, a auth.Answer) *trip {
 	made := &trip{
 		ctx: ctx, base: p.base, tokenURL: p.tokenURL, code: a.Code.Reveal(), redirectURI: t.RedirectURI,
-		moveToken: p.config.TokenInHeader, inBody: p.secretInBody.Load(),
+		moveToken: p.config.TokenInHeader, inBody: p.secretInBody.Load(), development: p.config.HTTP.Development,
 	}
 	if !p.config.NoPKCE {
 		made.verifier = t.Verifier.Reveal()
@@ -75,7 +75,7 @@ func (p *Provider) fetch(transport *trip, t auth.Trip, a auth.Answer) (goth.User
 	if err != nil {
 		return goth.User{}, transport.outcome(err, CodeProvider)
 	}
-	session, err := restore(g, t, p.config.NoPKCE)
+	session, err := p.config.restore(g, t)
 	if err != nil {
 		return goth.User{}, transport.outcome(err, CodeSession)
 	}

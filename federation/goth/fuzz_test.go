@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
@@ -32,7 +33,7 @@ func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func scriptedProvider(t testing.TB, s *scripted) *viagoth.Provider {
-	return newProvider(t, viagoth.Config{ID: "github", Name: "GitHub", Make: makeGitHub, HTTP: &http.Client{Transport: s}})
+	return newProvider(t, viagoth.Config{ID: "github", Name: "GitHub", Make: makeGitHub, HTTP: federation.ClientConfig{Client: &http.Client{Transport: s}}})
 }
 
 // FuzzAnswers: whatever a service answers, there is an identity with a subject or an error with a code and nothing of

@@ -18,8 +18,9 @@
 //
 // Goth knows the addresses and the answers of these services, and is trusted with nothing else. Each trip has a goth
 // provider of its own and an HTTP client of its own, which sends the code once, to the token endpoint alone, with the
-// code verifier of the trip (RFC 7636), which goth has no way to send; follows no redirect to another host; reads no answer
-// beyond 1 MiB; ends with the trip's context; and is dead when the trip is over. Goth is given the code and nothing
+// code verifier of the trip (RFC 7636), which goth has no way to send; follows no redirect to another host; ends with the
+// trip's context; and is dead when the trip is over. What is below it keeps the rules of package federation: https alone,
+// no address of an internal network, answers that are bounded. Goth is given the code and nothing
 // else of what came back, and never sees the state: it is asked for an address with a placeholder in its stead, which
 // is replaced here. So a callback cannot bring in a redirect_uri or a code_verifier, as it can with goth alone. What
 // goth panics at is caught, and what it says in errors is thrown away, since it repeats tokens and answers.
@@ -33,7 +34,6 @@
 package viagoth
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -47,6 +47,7 @@ import (
 	"github.com/markbates/goth"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 )
 
 // Config is what a Provider is made from.
@@ -80,21 +81,17 @@ type Config struct {
 	// TokenInHeader moves an access token that goth puts in the address of a request, and so in the logs of everything
 	// between here and there, to the Authorization header (RFC 6750 §2.1). The provider's API must take it there.
 	TokenInHeader bool
-	// HTTP makes the requests; its Transport and Timeout are used, and neither its cookies nor its rules for
-	// redirects. Nil means a client of its own that asks for TLS 1.2 and honours the proxies of the environment. It
-	// must not log bodies or headers, for they hold secrets.
-	HTTP *http.Client
-	// Timeout bounds all requests of a trip together, at most 30 seconds. Zero means 10 seconds.
-	Timeout time.Duration
+	// HTTP are the rules for requests to the provider. Its Timeout bounds all requests of a trip together. Its
+	// Development also allows addresses by http at loopback. A Client of the host's must not log bodies or headers,
+	// for they hold secrets.
+	HTTP federation.ClientConfig
 }
 
 const (
-	defaultTimeout = 10 * time.Second
-	maxTimeout     = 30 * time.Second
-	maxName        = 64
-	maxKeep        = 4 << 10 // of auth.Departure
-	maxURL         = 4 << 10
-	issuerPrefix   = "goth:"
+	maxName      = 64
+	maxKeep      = 4 << 10 // of auth.Departure
+	maxURL       = 4 << 10
+	issuerPrefix = "goth:"
 )
 
 // Provider is an auth.Provider whose knowledge of a service is goth's. Make it with New; the zero value serves for
@@ -115,9 +112,11 @@ var _ auth.Provider = (*Provider)(nil)
 // goth's provider is tried against a client that refuses all.
 func New(c Config) (*Provider, error) {
 	problems := c.problems()
-	p := &Provider{config: c, base: transport(c.HTTP), timeout: cmp.Or(c.Timeout, defaultTimeout)}
-	if c.HTTP != nil && c.HTTP.Timeout > 0 {
-		p.timeout = min(p.timeout, c.HTTP.Timeout)
+	p := &Provider{config: c}
+	if client, err := federation.NewClient(c.HTTP); err != nil {
+		problems = append(problems, err)
+	} else { // its rules for redirects are not taken along: the trip has its own, which look at each answer
+		p.base, p.timeout = client.Transport, client.Timeout
 	}
 	p.secretInBody.Store(c.SecretInBody)
 	var note string
@@ -147,11 +146,9 @@ func (c Config) problems() (problems []error) {
 		"Name has %d bytes; it must be text of 1 to %d", len(c.Name), maxName)
 	report(c.Make == nil, "Make is required")
 	report(len(c.Issuer) > 255, "Issuer has %d bytes; at most 255 are kept", len(c.Issuer))
-	report(c.Timeout < 0 || c.Timeout > maxTimeout, "Timeout is %v; it must be between 0 and %v", c.Timeout, maxTimeout)
 	if c.TokenURL != "" {
-		u, err := url.Parse(c.TokenURL)
-		report(err != nil || !secure(u) || u.User != nil || u.Fragment != "",
-			"TokenURL must be an https address, or http on a loopback host, without user and fragment")
+		_, err := federation.ParseURL(c.TokenURL, c.HTTP.Development)
+		report(err != nil, "TokenURL: %w", err)
 	}
 	return problems
 }

@@ -27,11 +27,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
 func TestNewNamesEveryProblem(t *testing.T) {
-	_, err := viagoth.New(viagoth.Config{ID: "Git Hub", Name: "a\nb", TokenURL: "http://odd.example/token", Timeout: time.Minute,
+	_, err := viagoth.New(viagoth.Config{ID: "Git Hub", Name: "a\nb", TokenURL: "http://odd.example/token", HTTP: federation.ClientConfig{Timeout: time.Hour},
 		Issuer: strings.Repeat("x", 256)})
 	require.Error(t, err)
 	for _, field := range []string{"ID", "Name", "Make", "TokenURL", "Timeout", "Issuer"} {
@@ -109,6 +110,7 @@ func TestRefusedShapes(t *testing.T) {
 		"a challenge of its own": {query(func(_ *odd, q url.Values) { q.Set("code_challenge", "x") }), "code_challenge"},
 		"a plain one":            {query(func(_ *odd, q url.Values) { q.Set("code_challenge_method", "plain") }), "code_challenge"},
 		"an unprotected address": {func(o *odd) { o.geturl = func() (string, error) { return "http://odd.example/?state=x", nil } }, "not https"},
+		"one at loopback":        {func(o *odd) { o.geturl = func() (string, error) { return "http://localhost/?state=x", nil } }, "not https"},
 		"script":                 {func(o *odd) { o.geturl = func() (string, error) { return "javascript:alert(1)", nil } }, "not https"},
 		"no address":             {func(o *odd) { o.geturl = func() (string, error) { return "", errors.New(clientSecret) } }, "there is none"},
 		"a broken query":         {func(o *odd) { o.geturl = func() (string, error) { return oddAuth + "?state=a;b=c", nil } }, "query"},

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"unicode"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 )
 
 // The codes of the errors that a Provider returns as *auth.ProviderError. They are stable.
@@ -51,7 +53,7 @@ const (
 	CodeOver = "trip-over"
 	// CodeInterrupted: the context ended or the time was up; the cause is wrapped.
 	CodeInterrupted = "interrupted"
-	// CodeUnreachable: there was no answer.
+	// CodeUnreachable: there was no answer, or asking for one would have led into an internal network.
 	CodeUnreachable = "unreachable"
 )
 
@@ -68,6 +70,17 @@ func interrupted(ctx context.Context) error {
 		return nil
 	}
 	return &auth.ProviderError{Code: CodeInterrupted, Err: context.Cause(ctx)}
+}
+
+// unanswered returns what may be told of a request that had no answer, or too much of one.
+func unanswered(q *http.Request, err error) error {
+	if ended := interrupted(q.Context()); ended != nil {
+		return ended
+	}
+	if errors.Is(err, federation.ErrTooLarge) {
+		return refuse(CodeTooLarge, q.URL.Host)
+	}
+	return &auth.ProviderError{Code: CodeUnreachable, Err: federation.Tellable(q.Context(), err)}
 }
 
 // try calls into goth. It panics at answers that it does not expect; the value of a panic can hold one, so that only

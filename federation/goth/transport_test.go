@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
@@ -154,12 +155,12 @@ func TestEnds(t *testing.T) {
 		requireCode(t, viagoth.CodeInterrupted, err)
 		require.ErrorIs(t, err, gone)
 
-		c.Timeout = 30 * time.Millisecond
+		c.HTTP.Timeout = 30 * time.Millisecond
 		p = newProvider(t, c)
 		_, err = p.Complete(context.Background(), trip, auth.Answer{Code: s.approve(t, d.URL)})
 		requireCode(t, viagoth.CodeInterrupted, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		c.Timeout, c.HTTP.Timeout = 0, 30*time.Millisecond
+		c.HTTP.Timeout, c.HTTP.Client.Timeout = 0, 30*time.Millisecond
 		_, err = newProvider(t, c).Complete(context.Background(), trip, auth.Answer{Code: s.approve(t, d.URL)})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		close(release)
@@ -293,4 +294,41 @@ func TestNothingIsLogged(t *testing.T) {
 	for _, secret := range []string{code.Reveal(), clientSecret, accessToken, trip.Verifier.Reveal(), trip.State.Reveal(), trip.Nonce.Reveal()} {
 		require.NotContains(t, log.String(), secret)
 	}
+}
+
+// TestInternalAddresses: a service's name can come to mean a machine of the host's own network, and its API can send
+// goth to one. Nobody connects to it.
+func TestInternalAddresses(t *testing.T) {
+	for _, host := range []string{"127.0.0.1:1", "169.254.169.254", "10.0.0.1", "[::1]:1"} {
+		s, to := oddService(t), "https://"+host+"/token"
+		c := oddConfig(s, func(o *odd) {
+			o.authorize = func(o *odd, params goth.Params) (string, error) { return o.exchangeAt(to, o.form(params)) }
+		})
+		c.TokenURL, c.HTTP = to, federation.ClientConfig{}
+		_, err := attempt(t, s, c)
+		requireCode(t, viagoth.CodeUnreachable, err)
+		require.ErrorIs(t, err, federation.ErrAddress)
+	}
+}
+
+// TestLoopbackIsForDevelopment, by plain http as well.
+func TestLoopbackIsForDevelopment(t *testing.T) {
+	s := oddService(t)
+	to := s.server.URL + "/token"
+	c := oddConfig(s, func(o *odd) {
+		o.authorize = func(o *odd, params goth.Params) (string, error) { return o.exchangeAt(to, o.form(params)) }
+		o.fetch = func(*odd) (goth.User, error) { return goth.User{UserID: "u1"}, nil }
+	})
+	s.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		fmt.Fprintf(w, `{"access_token":%q}`, accessToken)
+		return true
+	}
+	c.TokenURL, c.HTTP = to, federation.ClientConfig{}
+	_, err := viagoth.New(c)
+	require.ErrorContains(t, err, "TokenURL")
+	require.ErrorIs(t, err, federation.ErrInsecure)
+	c.HTTP.Development = true
+	id, err := attempt(t, s, c)
+	require.NoError(t, err)
+	require.Equal(t, "u1", id.Subject)
 }

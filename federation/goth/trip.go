@@ -3,17 +3,19 @@ package viagoth
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+
+	"github.com/cardea-auth/cardea/federation"
 )
 
 const (
 	maxRequest   = 64 << 10
-	maxAnswer    = 1 << 20
 	maxRedirects = 3
 )
 
@@ -27,6 +29,7 @@ type trip struct {
 	redirectURI string
 	verifier    string // empty with NoPKCE
 	moveToken   bool
+	development bool
 	inBody      bool // move the client's secret to the body
 
 	mu       sync.Mutex
@@ -105,12 +108,13 @@ func (t *trip) prepare(q *http.Request, body []byte) (token bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	form, token := tokenForm(q, body)
+	_, insecure := federation.ParseURL(q.URL.String(), t.development)
 	switch {
 	case t.over:
 		return false, refuse(CodeOver, "")
 	case t.fault != nil && t.base != nil:
 		return false, t.fault // whatever was wrong, trying again is not how it gets right
-	case !secure(q.URL):
+	case insecure != nil:
 		return false, refuse(CodeInsecure, q.URL.Host)
 	case t.base == nil:
 		if token && t.asked == nil {
@@ -159,15 +163,12 @@ func (t *trip) redeem(q *http.Request, form url.Values) error {
 func (t *trip) exchange(q *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(q)
 	if err != nil {
-		return nil, unreachable(q.Context(), err)
+		return nil, unanswered(q, err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, unreachable(q.Context(), err)
-	case len(answer) > maxAnswer:
-		return nil, refuse(CodeTooLarge, q.URL.Host)
+	answer, err := io.ReadAll(response.Body) // which is bounded
+	if err != nil {
+		return nil, unanswered(q, err)
 	}
 	t.mu.Lock()
 	t.last = answered(q.URL, response.StatusCode)
@@ -187,6 +188,27 @@ func checkRedirect(q *http.Request, response *http.Response) error {
 		return refuse(CodeRedirected, q.URL.Host)
 	}
 	return nil
+}
+
+// tokenAnswer returns the access token and the error code of a token endpoint's answer, the latter if it is a known one,
+// and leaves the answer to be read again.
+func tokenAnswer(response *http.Response) (token, code string) {
+	text, _ := io.ReadAll(response.Body)
+	response.Body = io.NopCloser(bytes.NewReader(text))
+	var answer struct {
+		Token any `json:"access_token"`
+		Error any `json:"error"`
+	}
+	if json.Unmarshal(text, &answer) == nil {
+		token, _ = answer.Token.(string)
+		code, _ = answer.Error.(string)
+	} else if form, err := url.ParseQuery(string(text)); err == nil {
+		token, code = form.Get("access_token"), form.Get("error")
+	}
+	if !oauthErrors[code] {
+		code = ""
+	}
+	return token, code
 }
 
 // settle notes how a token request went.

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
@@ -68,7 +69,10 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(q)
 }
 
-func (s *service) client() *http.Client { return &http.Client{Transport: s} }
+// client is the configuration of a client whose every request comes here.
+func (s *service) client() federation.ClientConfig {
+	return federation.ClientConfig{Client: &http.Client{Transport: s}}
+}
 
 func (s *service) serve(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()

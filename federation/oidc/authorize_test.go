@@ -14,7 +14,7 @@ func TestAuthorizationRequest(t *testing.T) {
 	base := func(more map[string][]string) map[string][]string {
 		q := map[string][]string{
 			"response_type": {"code"}, "client_id": {"client-1"}, "redirect_uri": {"https://app.example/auth/example/callback"},
-			"scope": {"openid email profile"}, "state": {"state-SENTINEL"}, "nonce": {"nonce-SENTINEL"},
+			"scope": {"openid email"}, "state": {"state-SENTINEL"}, "nonce": {"nonce-SENTINEL"},
 			"code_challenge_method": {"S256"},
 		}
 		for k, v := range more {
@@ -76,7 +76,7 @@ func TestAnEndpointsOwnParametersOverrideNothing(t *testing.T) {
 	d, err := w.provider.Begin(t.Context(), w.trip)
 	require.NoError(t, err)
 	require.Equal(t, map[string][]string{
-		"tenant": {"a"}, "response_type": {"code"}, "client_id": {"client-1"}, "redirect_uri": {w.trip.RedirectURI}, "scope": {"openid email profile"},
+		"tenant": {"a"}, "response_type": {"code"}, "client_id": {"client-1"}, "redirect_uri": {w.trip.RedirectURI}, "scope": {"openid email"},
 		"state": {"state-SENTINEL"}, "nonce": {"nonce-SENTINEL"}, "code_challenge": {w.trip.Challenge()}, "code_challenge_method": {"S256"},
 	}, map[string][]string(query(t, d.URL)))
 

@@ -20,7 +20,7 @@ func (c Config) problems(is issuer) (problems []error) {
 	report(!printable(c.ClientID, 1, 1024), "ClientID is required, in printable ASCII")
 	report(c.Skew < 0 || c.Skew > maxSkew, "Skew is %v; it must be between 0 and %v", c.Skew, maxSkew)
 	report(c.UserInfo > UserInfoNever, "UserInfo is unknown")
-	report(c.Algorithms != nil && len(c.Algorithms) == 0, "Algorithms is empty; nil means the usual ones")
+	report(c.Algorithms != nil && len(c.Algorithms) == 0, "Algorithms is empty; nil means RS256")
 	for _, name := range c.Algorithms {
 		_, known := algorithmOf(name)
 		report(!known, "Algorithms has %q, which is no signature by a public key that is known here", name)
@@ -36,6 +36,9 @@ func (c Config) problems(is issuer) (problems []error) {
 	}
 	for name := range c.Parameters {
 		report(name == "" || ours(name), "Parameters has %q, which is the protocol's own", name)
+	}
+	for name, value := range c.RequireClaims {
+		report(name == "" || value == "", "RequireClaims has a claim without a name or a text")
 	}
 	problems = append(problems, c.clientProblems()...)
 	return append(problems, c.endpointProblems(is)...)

@@ -47,9 +47,16 @@ func TestConfigsThatMustNotBe(t *testing.T) {
 		"have {tenantid}": func(c *oidc.Config) {
 			c.Issuer, c.DiscoveryURL = "https://id.example.com/{tenant}", "https://id.example.com"
 		},
-		"its own host":             func(c *oidc.Config) { c.Issuer, c.DiscoveryURL = "https://{tenantid}/v2", "https://id.example.com" },
-		"DiscoveryURL is required": func(c *oidc.Config) { c.Issuer = "https://id.example.com/{tenantid}" },
-		"Tenants are of use":       func(c *oidc.Config) { c.Tenants = []string{tenantA} },
+		"its own host":                     func(c *oidc.Config) { c.Issuer, c.DiscoveryURL = "https://{tenantid}/v2", "https://id.example.com" },
+		"DiscoveryURL is required":         func(c *oidc.Config) { c.Issuer = "https://id.example.com/{tenantid}" },
+		"Tenants and AnyTenant are of use": func(c *oidc.Config) { c.Tenants = []string{tenantA} },
+		"AnyTenant are of use":             func(c *oidc.Config) { c.AnyTenant = true },
+		"Tenants must name": func(c *oidc.Config) {
+			c.Issuer, c.DiscoveryURL = "https://x.example/{tenantid}", "https://x.example"
+		},
+		"one of the two": func(c *oidc.Config) {
+			c.Issuer, c.DiscoveryURL, c.Tenants, c.AnyTenant = "https://x.example/{tenantid}", "https://x.example", []string{tenantA}, true
+		},
 		"no GUID": func(c *oidc.Config) {
 			c.Issuer, c.DiscoveryURL, c.Tenants = "https://x.example/{tenantid}", "https://x.example", []string{"common"}
 		},
@@ -70,6 +77,8 @@ func TestConfigsThatMustNotBe(t *testing.T) {
 		"Audiences":                func(c *oidc.Config) { c.Audiences = []string{""} },
 		`Parameters has "nonce"`:   func(c *oidc.Config) { c.Parameters = map[string]string{"nonce": "x"} },
 		`Parameters has "request"`: func(c *oidc.Config) { c.Parameters = map[string]string{"request": "x"} },
+		"RequireClaims has":        func(c *oidc.Config) { c.RequireClaims = map[string]string{"hd": ""} },
+		"RequireClaims has a":      func(c *oidc.Config) { c.RequireClaims = map[string]string{"": "x"} },
 		"are both given":           func(c *oidc.Config) { c.DiscoveryURL, c.Endpoints = "https://x.example", &endpoints },
 		"Endpoints.Token": func(c *oidc.Config) {
 			c.Endpoints = &oidc.Endpoints{Authorization: "https://a.example", Keys: "https://c.example"}
@@ -114,16 +123,39 @@ func TestWhatIsGivenIsCopied(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	w := newWorld(t, manyTenants, func(_ *world, c *oidc.Config) {
-		c.Tenants, c.Info.NoPKCE, c.Info.NoNonce, c.Info.Notes = []string{tenantA}, true, true, []string{"It is slow."}
-	})
-	s := w.provider.Report()
-	require.Equal(t, "Provider Example", s.Title)
-	text := string(marshal(s))
-	for _, part := range []string{"{tenantid}", tenantA, "the provider cannot", "It is slow.", "RS256, PS256, ES256, EdDSA", "10 minutes", "5 minutes to 1 day"} {
-		require.Contains(t, text, part)
+	report := func(bends ...func(*world, *oidc.Config)) map[string]string {
+		s := newWorld(t, bends...).provider.Report()
+		require.Equal(t, "OpenID Connect with Example", s.Title)
+		require.NotContains(t, string(marshal(s)), theSecret)
+		rows := map[string]string{}
+		for _, row := range s.Rows {
+			rows[row.Name] = row.Value
+		}
+		return rows
 	}
-	require.NotContains(t, text, theSecret)
+	plain := func(_ *world, c *oidc.Config) { c.Algorithms = nil }
+	rows := report(plain)
+	for name, want := range map[string]string{
+		"scopes": "openid, email", "answers": "in the address (query)", "PKCE": "S256", "nonce": "required", "signatures": "RS256",
+		"at_hash": "checked where it is there", "an ID token is good for": "10 minutes", "a logout token is good for": "2 minutes",
+		"its keys are kept for": "5 minutes to 1 day",
+	} {
+		require.Equal(t, want, rows[name], name)
+	}
+	require.NotContains(t, rows, "tenants")
+	rows = report(plain, manyTenants, func(_ *world, c *oidc.Config) {
+		c.Info.NoPKCE, c.Info.NoNonce, c.Info.FormPost, c.RequireAccessTokenHash = true, true, true, true
+		c.RequireClaims = map[string]string{"hd": "example.com"}
+	})
+	require.Contains(t, rows["issuer"], "{tenantid}")
+	for name, want := range map[string]string{
+		"tenants": "any", "answers": "by a form that the browser posts (form_post)", "PKCE": "not used: the provider cannot",
+		"nonce": "not used: the provider cannot", "at_hash": "required", "claim hd": "example.com",
+	} {
+		require.Equal(t, want, rows[name], name)
+	}
+	rows = report(manyTenants, func(_ *world, c *oidc.Config) { c.Tenants, c.AnyTenant = []string{tenantA, tenantB}, false })
+	require.Equal(t, tenantA+", "+tenantB, rows["tenants"])
 }
 
 func TestAppleSecret(t *testing.T) {

@@ -59,7 +59,7 @@ func Example() {
 		fmt.Println("for the audit record:", refusal)
 	}
 	// Output:
-	// /authorize openid email profile S256
+	// /authorize openid email S256
 	// for the audit record: provider: token-refused: status 400, invalid_grant
 }
 

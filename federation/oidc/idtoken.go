@@ -85,8 +85,8 @@ func (p *Provider) verifyIDToken(ctx context.Context, m *metadata, t auth.Trip, 
 		return idToken{}, refuse(SubjectMalformed)
 	}
 	if err := errors.Join(
-		p.checkAudience(claims, true), p.checkTimes(claims, t.Now, maxLife), p.checkNonce(claims, t),
-		p.checkAccessToken(claims, e.algorithm, granted.access),
+		p.checkAudience(claims, true), p.checkTimes(claims, t.Now, maxAge, maxLife), p.checkNonce(claims, t),
+		p.checkAccessToken(claims, e.algorithm, granted.access), p.checkRequired(claims),
 	); err != nil {
 		return idToken{}, first(err)
 	}
@@ -123,15 +123,15 @@ func (p *Provider) checkAudience(c Claims, isIDToken bool) error {
 }
 
 // checkTimes checks exp, iat and nbf. Both kinds of token are used as soon as they are made, so iat, which must be
-// there, bounds how long a stolen one is good whatever exp says.
-func (p *Provider) checkTimes(c Claims, now time.Time, life time.Duration) error {
+// there, bounds how long a stolen one is good whatever exp says: age is how old it may be, life what exp may promise.
+func (p *Provider) checkTimes(c Claims, now time.Time, age, life time.Duration) error {
 	skew := p.cfg.Skew
 	exp, ok := c.instant("exp")
 	if !ok || now.Sub(exp) >= skew {
 		return refuse(Expired)
 	}
 	iat, ok := c.instant("iat")
-	if !ok || now.Sub(iat) > maxAge+skew || iat.Sub(now) > skew {
+	if !ok || now.Sub(iat) > age+skew || iat.Sub(now) > skew {
 		return refuse(IssuedAtWrong)
 	}
 	if exp.Sub(iat) > life {
@@ -171,6 +171,17 @@ func (p *Provider) checkAccessToken(c Claims, a algorithm, access string) error 
 	want := base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 	if got, ok := c.Text("at_hash"); !ok || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
 		return refuse(AccessTokenMismatch)
+	}
+	return nil
+}
+
+// checkRequired checks the claims that the host requires. That a parameter of the request asked for them says nothing:
+// it went through the person's browser.
+func (p *Provider) checkRequired(c Claims) error {
+	for name, want := range p.cfg.RequireClaims {
+		if got, ok := c.Text(name); !ok || got != want {
+			return refuse(ClaimMismatch)
+		}
 	}
 	return nil
 }

@@ -18,12 +18,12 @@ const maxIssuer = maxText - 36 + len(tenantMark)
 // issuer is who may have issued a token: one, or one for each tenant.
 type issuer struct {
 	text    string
-	tenants []string // in lower case; empty means all
+	tenants []string // in lower case; empty means all, which Config.AnyTenant asked for
 }
 
-func parseIssuer(text string, tenants []string, development bool) (issuer, error) {
-	is := issuer{text: text}
-	u, err := federation.ParseURL(strings.Replace(text, tenantMark, "tenant", 1), development)
+func parseIssuer(c Config) (issuer, error) {
+	is, text := issuer{text: c.Issuer}, c.Issuer
+	u, err := federation.ParseURL(strings.Replace(text, tenantMark, "tenant", 1), c.HTTP.Development)
 	switch {
 	case text == "" || len(text) > maxIssuer:
 		return is, fmt.Errorf("Issuer is required, of at most %d bytes", maxIssuer)
@@ -35,10 +35,12 @@ func parseIssuer(text string, tenants []string, development bool) (issuer, error
 		return is, errors.New("Issuer may have {tenantid} once, as a whole segment of its path")
 	case strings.Contains(text, "//"+tenantMark):
 		return is, errors.New("Issuer must have its own host: a tenant must not choose it")
-	case len(tenants) > 0 && !is.template():
-		return is, errors.New("Tenants are of use only where Issuer has {tenantid}")
+	case !is.template() && (len(c.Tenants) > 0 || c.AnyTenant):
+		return is, errors.New("Tenants and AnyTenant are of use only where Issuer has {tenantid}")
+	case is.template() && c.AnyTenant == (len(c.Tenants) > 0):
+		return is, errors.New("Tenants must name who may sign in, or else AnyTenant say that everybody may: one of the two")
 	}
-	for _, t := range tenants {
+	for _, t := range c.Tenants {
 		if !guid(t) {
 			return is, fmt.Errorf("Tenants has %q, which is no GUID", t)
 		}

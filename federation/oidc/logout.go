@@ -35,7 +35,7 @@ func (p *Provider) VerifyLogout(ctx context.Context, token auth.Secret, now time
 	if l.Issuer, err = p.issuer.check(claims, signedBy); err != nil {
 		return auth.ProviderLogout{}, err
 	}
-	if err := errors.Join(p.checkAudience(claims, false), p.checkTimes(claims, now, maxLogoutLife)); err != nil {
+	if err := errors.Join(p.checkAudience(claims, false), p.checkTimes(claims, now, maxLogoutAge, maxLogoutLife)); err != nil {
 		return auth.ProviderLogout{}, first(err)
 	}
 	return l, readLogout(&l, claims)
@@ -73,7 +73,7 @@ func hasLogoutEvent(c Claims) bool {
 func (p *Provider) holdsUntil(c Claims) time.Time {
 	exp, _ := c.instant("exp")
 	iat, _ := c.instant("iat")
-	until := iat.Add(maxAge)
+	until := iat.Add(maxLogoutAge)
 	if exp.Before(until) {
 		until = exp
 	}

@@ -39,7 +39,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cardea-auth/cardea/auth"
@@ -55,9 +54,11 @@ type Config struct {
 	// Issuer is the provider's issuer identifier, to the letter. A provider of many tenants, each of which is an
 	// issuer, has "{tenantid}" in the place of one segment of its path; the claim tid, a GUID, fills it. Required.
 	Issuer string
-	// Tenants are the tenants that may sign in, if Issuer has "{tenantid}". Empty means all: everybody on earth can
-	// make one.
+	// Tenants are the tenants that may sign in, if Issuer has "{tenantid}": GUIDs, at least one unless AnyTenant is set.
 	Tenants []string
+	// AnyTenant lets every tenant sign in instead. Everybody on earth can make one and say in it what they like of their
+	// people, so that nothing but issuer and subject means anything then. The report tells (ASVS 10.5.3).
+	AnyTenant bool
 	// DiscoveryURL is where the configuration is, up to "/.well-known/openid-configuration". Empty means Issuer, and
 	// with "{tenantid}" it is required.
 	DiscoveryURL string
@@ -72,12 +73,17 @@ type Config struct {
 	// ClientAuth is how the client authenticates at the token endpoint. Zero means what the provider lists, basic
 	// first. One way is tried and no other: the code must not be sent twice.
 	ClientAuth ClientAuth
-	// Scopes are asked for; "openid" is added. Nil means openid, email and profile.
+	// Scopes are asked for; "openid" is added. Nil means openid and email, which is what sign-in needs (ASVS 10.2.3).
 	Scopes []string
-	// Parameters are added to the authorization request, such as hd of Google. Those of the protocol cannot be.
+	// Parameters are added to the authorization request, such as hd of Google. Those of the protocol cannot be. The
+	// person can change them on the way, so that they are wishes; see RequireClaims.
 	Parameters map[string]string
+	// RequireClaims are claims that an ID token must have, as exactly these texts, such as hd of Google. Others are
+	// refused, also those that do not have them.
+	RequireClaims map[string]string
 	// Algorithms are those by which tokens may be signed, of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
-	// ES512 and EdDSA, and of these the ones that the provider lists. Nil means RS256, PS256, ES256 and EdDSA.
+	// ES512 and EdDSA, and of these the ones that the provider lists. Nil means RS256 alone, which is what a provider
+	// signs by for a client that registered nothing else (Core §3.1.3.7); one that did names it here.
 	Algorithms []string
 	// Audiences are further audiences that a token may have beside ClientID. A token for others too is refused.
 	Audiences []string
@@ -122,8 +128,10 @@ const (
 const (
 	defaultSkew = time.Minute
 	maxSkew     = 5 * time.Minute
-	// maxAge is how old a token may be, beside the skew. Both kinds are used at once; an older one was kept by somebody.
-	maxAge = 10 * time.Minute
+	// maxAge is how old an ID token may be, beside the skew, and maxLogoutAge a logout token (ASVS 10.5.5). Both are used
+	// at once; an older one was kept by somebody.
+	maxAge       = 10 * time.Minute
+	maxLogoutAge = 2 * time.Minute
 	// maxLife is how long an ID token may say that it is good, and maxLogoutLife a logout token. One that says for
 	// ever is a forger's, or a mistake that makes it one's. ID tokens of a month are known.
 	maxLife       = 31 * 24 * time.Hour
@@ -150,7 +158,7 @@ var (
 // New returns a Provider, or an error that names every problem of the configuration. It asks the provider nothing.
 func New(c Config) (*Provider, error) {
 	client, clientErr := federation.NewClient(c.HTTP)
-	is, issuerErr := parseIssuer(c.Issuer, c.Tenants, c.HTTP.Development)
+	is, issuerErr := parseIssuer(c)
 	if err := errors.Join(append(c.problems(is), issuerErr, clientErr)...); err != nil {
 		return nil, fmt.Errorf("oidc: invalid Config: %w", err)
 	}
@@ -169,16 +177,16 @@ func (c Config) complete() Config {
 	c.DiscoveryURL = cmp.Or(c.DiscoveryURL, c.Issuer)
 	c.Algorithms = slices.Clone(c.Algorithms)
 	if c.Algorithms == nil {
-		c.Algorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
+		c.Algorithms = []string{"RS256"}
 	}
 	c.Scopes = slices.Clone(c.Scopes)
 	if c.Scopes == nil {
-		c.Scopes = []string{"openid", "email", "profile"}
+		c.Scopes = []string{"openid", "email"}
 	}
 	if !slices.Contains(c.Scopes, "openid") {
 		c.Scopes = append([]string{"openid"}, c.Scopes...)
 	}
-	c.Audiences, c.Parameters = slices.Clone(c.Audiences), maps.Clone(c.Parameters)
+	c.Audiences, c.Parameters, c.RequireClaims = slices.Clone(c.Audiences), maps.Clone(c.Parameters), maps.Clone(c.RequireClaims)
 	if c.Endpoints != nil {
 		e := *c.Endpoints
 		c.Endpoints = &e
@@ -199,35 +207,3 @@ func cloneInfo(i auth.ProviderInfo) auth.ProviderInfo {
 
 // Info implements auth.Provider.
 func (p *Provider) Info() auth.ProviderInfo { return cloneInfo(p.cfg.Info) }
-
-// Report implements auth.Reporter.
-func (p *Provider) Report() auth.ReportSection {
-	c := p.cfg
-	rows := []auth.ReportRow{
-		{Name: "issuer", Value: c.Issuer, Note: "compared to the letter"},
-		{Name: "client authentication", Value: c.authWords(), Note: "one way, tried once"},
-		{Name: "PKCE", Value: asked(!c.Info.NoPKCE, "S256"), Note: "RFC 7636; without it and the nonce a stolen code can be redeemed by the thief"},
-		{Name: "nonce", Value: asked(!c.Info.NoNonce, "required"), Note: "OpenID Connect Core §3.1.3.7"},
-		{Name: "signatures", Value: strings.Join(c.Algorithms, ", "), Note: "those of them that the provider lists"},
-		{Name: "a token is good for", Value: auth.ReportDuration(maxAge), Note: "and " + auth.ReportDuration(c.Skew) + " by which clocks may differ"},
-		{Name: "its keys are kept for", Value: auth.ReportDuration(minKeep) + " to " + auth.ReportDuration(maxKeep), Note: "as it says; a withdrawn one is good no longer than that"},
-	}
-	if p.issuer.template() {
-		tenants := "all"
-		if len(c.Tenants) > 0 {
-			tenants = strings.Join(c.Tenants, ", ")
-		}
-		rows = append(rows, auth.ReportRow{Name: "tenants", Value: tenants})
-	}
-	for _, note := range c.Info.Notes {
-		rows = append(rows, auth.ReportRow{Name: "note", Value: note})
-	}
-	return auth.ReportSection{Title: "Provider " + c.Info.Name, Rows: rows}
-}
-
-func asked(yes bool, word string) string {
-	if yes {
-		return word
-	}
-	return "not used: the provider cannot"
-}

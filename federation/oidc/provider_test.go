@@ -21,7 +21,7 @@ func TestSignIn(t *testing.T) {
 	require.False(t, d.TellsIssuer)
 	require.Empty(t, d.Keep)
 	require.Equal(t, map[string][]string{
-		"response_type": {"code"}, "client_id": {"client-1"}, "redirect_uri": {w.trip.RedirectURI}, "scope": {"openid email profile"},
+		"response_type": {"code"}, "client_id": {"client-1"}, "redirect_uri": {w.trip.RedirectURI}, "scope": {"openid email"},
 		"state": {"state-SENTINEL"}, "nonce": {"nonce-SENTINEL"}, "code_challenge": {w.trip.Challenge()}, "code_challenge_method": {"S256"},
 	}, map[string][]string(query(t, d.URL)))
 
@@ -53,6 +53,35 @@ func TestEachAlgorithm(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, w.called("/keys"))
+}
+
+// TestTheAlgorithmIsOurs: what a provider lists adds nothing to RS256 for a client that did not register another one.
+func TestTheAlgorithmIsOurs(t *testing.T) {
+	w := newWorld(t, func(_ *world, c *oidc.Config) { c.Algorithms = nil })
+	_, err := w.complete(w.idToken)
+	require.NoError(t, err)
+	for alg, by := range map[string]struct {
+		kid string
+		key any
+	}{"PS256": {"r1", rsaKey()}, "ES256": {"e1", ecKey()}, "EdDSA": {"d1", edKey()}} {
+		_, err := w.complete(sign(object{"alg": alg, "kid": by.kid}, marshal(w.claims()), by.key))
+		refused(t, err, oidc.AlgorithmNotAllowed)
+	}
+}
+
+// TestRequireClaims: a claim that the host requires is there, and says to the letter what it should.
+func TestRequireClaims(t *testing.T) {
+	w := newWorld(t, func(_ *world, c *oidc.Config) {
+		c.Parameters, c.RequireClaims = map[string]string{"hd": "example.com"}, map[string]string{"hd": "example.com"}
+	})
+	_, err := w.complete(w.token(nil, object{"hd": "example.com"}))
+	require.NoError(t, err)
+	for _, hd := range []any{nil, "evil.example", "Example.com", "example.com ", "", true, []string{"example.com"}, object{"hd": "example.com"}} {
+		_, err := w.complete(w.token(nil, object{"hd": hd}))
+		refused(t, err, oidc.ClaimMismatch)
+	}
+	_, err = w.complete(w.token(nil, object{"HD": "example.com"}))
+	refused(t, err, oidc.ClaimMismatch)
 }
 
 // TestTheOtherAlgorithms are those that a host must ask for.

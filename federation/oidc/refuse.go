@@ -32,6 +32,7 @@ const (
 	SignatureInvalid      = "signature-invalid"      // not signed by that key
 	KeyOfAnotherIssuer    = "key-of-another-issuer"  // signed by a key that is good for other tenants
 	ClaimMalformed        = "claim-malformed"        // a claim is not of its type, or too long
+	ClaimMismatch         = "claim-mismatch"         // a claim that the host requires is missing, or says something else
 	IssuerMismatch        = "issuer-mismatch"        // another issuer's
 	TenantNotAllowed      = "tenant-not-allowed"     // a tenant that is not among Tenants
 	AudienceMismatch      = "audience-mismatch"      // for somebody else, or for others too

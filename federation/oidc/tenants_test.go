@@ -15,10 +15,10 @@ const (
 	tenantB = "33333333-dddd-eeee-ffff-444444444444"
 )
 
-// manyTenants makes the provider one of many tenants, as Microsoft's is.
+// manyTenants makes the provider one of many tenants, as Microsoft's is. All may sign in.
 func manyTenants(w *world, c *oidc.Config) {
 	c.Issuer = w.srv.URL + "/{tenantid}/v2.0"
-	c.DiscoveryURL = w.srv.URL
+	c.DiscoveryURL, c.AnyTenant = w.srv.URL, true
 	w.config["issuer"] = c.Issuer
 	w.keys = []object{merge(jwk("r1", rsaKey()), object{"issuer": c.Issuer})}
 }
@@ -34,7 +34,7 @@ func TestTenants(t *testing.T) {
 			return object{"iss": iss, "tid": tid}
 		}
 	}
-	only := func(_ *world, c *oidc.Config) { c.Tenants = []string{strings.ToUpper(tenantA)} }
+	only := func(_ *world, c *oidc.Config) { c.Tenants, c.AnyTenant = []string{strings.ToUpper(tenantA)}, false }
 	keyOf := func(issuer string) func(*world, *oidc.Config) {
 		return func(w *world, c *oidc.Config) {
 			w.keys = []object{merge(jwk("r1", rsaKey()), object{"issuer": strings.Replace(issuer, "SELF", w.srv.URL, 1)})}

@@ -144,8 +144,9 @@ func newWorld(t testing.TB, bends ...func(*world, *oidc.Config)) *world {
 	cfg := oidc.Config{
 		Info: auth.ProviderInfo{ID: "example", Name: "Example", Reauthenticates: true}, Issuer: w.issuer,
 		ClientID: "client-1", ClientSecret: auth.NewSecret(theSecret),
-		HTTP: federation.ClientConfig{Development: true, RootCAs: roots, Timeout: 5 * time.Second},
-		Now:  w.now,
+		Algorithms: []string{"RS256", "PS256", "ES256", "EdDSA"}, // and of every kind of key one
+		HTTP:       federation.ClientConfig{Development: true, RootCAs: roots, Timeout: 5 * time.Second},
+		Now:        w.now,
 	}
 	for _, bend := range bends {
 		bend(w, &cfg)

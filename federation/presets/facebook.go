@@ -1,4 +1,3 @@
-// Package presets has providers of services that many people have an account with, each with what is peculiar to it.
 package presets
 
 import (
@@ -7,12 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/markbates/goth"
 	"github.com/markbates/goth/providers/facebook"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	viagoth "github.com/cardea-auth/cardea/federation/goth"
 )
 
@@ -25,9 +24,8 @@ type FacebookConfig struct {
 	ID string
 	// Name is what people call it; empty means "Facebook".
 	Name string
-	// HTTP and Timeout are those of the adapter's Config.
-	HTTP    *http.Client
-	Timeout time.Duration
+	// HTTP are the rules for requests to Facebook.
+	HTTP federation.ClientConfig
 }
 
 // Facebook returns a provider of Facebook accounts, by the Graph API. Its error names every problem. The provider is safe for
@@ -50,7 +48,7 @@ func Facebook(c FacebookConfig) (auth.Provider, error) {
 		Make:          c.make,
 		SecretInBody:  true, // Graph does not look at the header, and would be shown the code twice
 		TokenInHeader: true, // goth puts the token in the address
-		HTTP:          c.HTTP, Timeout: c.Timeout,
+		HTTP:          c.HTTP,
 	})
 	if err = errors.Join(append(problems, err)...); err != nil {
 		return nil, fmt.Errorf("presets: invalid FacebookConfig: %w", err)

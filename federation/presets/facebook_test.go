@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/federation"
 	"github.com/cardea-auth/cardea/federation/presets"
 )
 
@@ -65,7 +66,7 @@ func trip() auth.Trip {
 func TestFacebook(t *testing.T) {
 	g := &graph{t: t, profile: `{"id":"10158000000000001","name":"Open Graph","email":"open@graph.example"}`}
 	p, err := presets.Facebook(presets.FacebookConfig{ClientID: "1234567890", ClientSecret: auth.NewSecret(appSecret),
-		HTTP: &http.Client{Transport: g}})
+		HTTP: federation.ClientConfig{Client: &http.Client{Transport: g}}})
 	require.NoError(t, err)
 	require.Equal(t, "facebook", p.Info().ID)
 	require.Equal(t, "Facebook", p.Info().Name)
@@ -106,7 +107,7 @@ func TestFacebookFails(t *testing.T) {
 		`<html>`:       "profile-failed",
 	} {
 		g := &graph{t: t, profile: profile, challenge: trip().Challenge()}
-		p, err := presets.Facebook(presets.FacebookConfig{ClientID: "1", ClientSecret: auth.NewSecret(appSecret), HTTP: &http.Client{Transport: g}})
+		p, err := presets.Facebook(presets.FacebookConfig{ClientID: "1", ClientSecret: auth.NewSecret(appSecret), HTTP: federation.ClientConfig{Client: &http.Client{Transport: g}}})
 		require.NoError(t, err)
 		d, err := p.Begin(context.Background(), trip())
 		require.NoError(t, err)
