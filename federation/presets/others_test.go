@@ -56,7 +56,6 @@ func TestLinkedInMakesUp(t *testing.T) {
 		claims, info object
 		code         string
 	}{
-		"no at_hash":                {object{"at_hash": nil}, nil, oidc.AccessTokenMismatch},
 		"at_hash of another":        {object{"at_hash": hashOf("another")}, nil, oidc.AccessTokenMismatch},
 		"at_hash empty":             {object{"at_hash": ""}, nil, oidc.AccessTokenMismatch},
 		"userinfo of another":       {nil, object{"sub": "subject-2"}, oidc.UserInfoOfAnother},
