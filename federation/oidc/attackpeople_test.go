@@ -82,6 +82,26 @@ func (s *scene) reusedSubject() {
 	require.Empty(s.t, s.links(bob))
 }
 
+// sameSubject has another provider name its own person as acme names Ann, with all that acme tells of her.
+func (s *scene) sameSubject() {
+	s.restart(s.rp("evil", s.other), s.rp("acme", s.op))
+	b := s.surfer()
+	b.signIn("evil")
+	require.Empty(s.t, b.account(), "a session")
+	b.stays()
+	require.NotZero(s.t, redeemed(s.other))
+	// Nor does it become hers by being connected with somebody else: they are two identities.
+	bob := s.account(bobsAddress)
+	b.password(bobsAddress)
+	b.connect("evil")
+	require.Len(s.t, s.links(bob), 1, b.page.body)
+	for provider, owner := range map[string]string{"evil": bob.ID, "acme": s.ann.ID} {
+		b := s.surfer()
+		b.signIn(provider)
+		require.Equal(s.t, owner, b.account(), provider)
+	}
+}
+
 // movedAddress changes the person's address at the provider, to one that is somebody else's here.
 func (s *scene) movedAddress() {
 	bob := s.account(bobsAddress)

@@ -51,6 +51,7 @@ var attackRows = []attackRow{
 	{"an account made beforehand for somebody's address", (*scene).preHijack, "auth.TestAProvidersAddressMakesNobody"},
 	{"nOAuth: an address that a tenant made up", (*scene).nOAuth, "federation/oidc.TestTenants auth.TestAProvidersAddressMakesNobody"},
 	{"a subject that the provider gives to another", (*scene).reusedSubject, "auth.TestDisconnect auth/authtest.TestLinkRulesCatch"},
+	{"the same subject at another provider", (*scene).sameSubject, "federation/oidc.TestTenants"},
 	{"an address that changes at the provider", (*scene).movedAddress, "auth.TestConnectAndSignIn"},
 	{"Apple's parameter user", (*scene).appleUser, "federation/oidc.TestNames"},
 	{"logout tokens forged and replayed", (*scene).logoutTokens, "federation/oidc.TestAttacksOnLogoutTokens auth.TestEndedAtProvider federation/oidc.TestConformance"},
