@@ -145,16 +145,20 @@ func (s *scene) appleUser() {
 	}
 }
 
+// tell sends a logout token as a provider does, and returns the status.
+func (b *surfer) tell(token string) int {
+	b.t.Helper()
+	r := b.posting("/auth/provider/acme/logout", url.Values{"logout_token": {token}}, "")
+	r.Header.Del("Origin")
+	b.send(r, false, nil)
+	require.Equal(b.t, []string{"no-store"}, b.seen[len(b.seen)-1].header["Cache-Control"])
+	return b.page.status
+}
+
 // logoutTokens has somebody end sessions that are not theirs to end.
 func (s *scene) logoutTokens() {
 	b, sid := s.signedIn()
-	tell := func(token string) int {
-		r := b.posting("/auth/provider/acme/logout", url.Values{"logout_token": {token}}, "")
-		r.Header.Del("Origin")
-		b.send(r, false, nil)
-		require.Equal(s.t, []string{"no-store"}, b.seen[len(b.seen)-1].header["Cache-Control"])
-		return b.page.status
-	}
+	tell := b.tell
 	forged := func(bend func(*oidctest.Token)) string {
 		s.op.Alter(bend)
 		defer s.op.Alter(nil)

@@ -3,9 +3,11 @@ package oidc_test
 import (
 	"context"
 	"html"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -109,4 +111,23 @@ func (c *conformance) isToldOfAnEnd() {
 	c.isBackFromSigningOut(third)
 	require.Equal(c.t, !accepted, same.account() != "", "all of the person's sessions at the provider are over")
 	require.Equal(c.t, c.ann.ID, plain.account(), "a password's session is none of the provider's")
+}
+
+// TestALogoutTokenIsNotLostWhileTheProviderIsDown: a token that could not be checked is not refused, so that the provider
+// sends it again, and then it does its work.
+func TestALogoutTokenIsNotLostWhileTheProviderIsDown(t *testing.T) {
+	s := connected(t, newOP(t))
+	b, sid := s.signedIn()
+	token, err := s.op.LogoutToken(stackClient, alice.Subject, sid)
+	require.NoError(t, err)
+	for _, path := range []string{"/.well-known/openid-configuration", "/jwks"} {
+		s.restart(s.rp("acme", s.op))
+		s.op.SetMode(oidctest.Down, path)
+		require.Equal(t, http.StatusInternalServerError, b.tell(token))
+		require.Equal(t, s.ann.ID, b.account())
+		s.op.SetMode(oidctest.Default)
+	}
+	s.restart(s.rp("acme", s.op)) // or wait until the provider is asked again
+	require.Equal(t, http.StatusOK, b.tell(token))
+	require.Empty(t, b.account())
 }
