@@ -68,6 +68,7 @@ func (c *conformance) signsOut() {
 		c.isBackFromSigningOut(b)
 		other.get("/auth/signed-out" + query)
 		require.Equal(c.t, c.ann.ID, other.account())
+		require.Equal(c.t, "/auth/account", other.page.url.Path)
 		require.NotContains(c.t, other.page.body, "You are signed out", "it is not true")
 	}
 }
