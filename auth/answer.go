@@ -70,6 +70,12 @@ func readAnswer(params map[string][]string) (state string, a answer) {
 // for no trip that this browser is on (Expired), or not any more (Stale). What the provider said, and whatever is wrong
 // with that, is in the Progress, as after any other step.
 func (s *Service) Return(ctx context.Context, r ReturnRequest) (Progress, error) {
+	p, err := s.comesBack(ctx, r)
+	s.turnedAway(ctx, r.Provider, r.Client, err)
+	return p, err
+}
+
+func (s *Service) comesBack(ctx context.Context, r ReturnRequest) (Progress, error) {
 	state, a := readAnswer(r.Params)
 	flowID, tripID, mac, ok := splitState(state)
 	if !ok {
@@ -97,6 +103,12 @@ func (s *Service) Return(ctx context.Context, r ReturnRequest) (Progress, error)
 // and the browser is sent on to where its cookies come along, which then calls ReturnParked. It returns the flow's id,
 // or a *DeniedError: Expired, if the answer is for no open trip to this provider; Stale, if there is one already.
 func (s *Service) Park(ctx context.Context, r ReturnRequest) (flowID string, err error) {
+	flowID, err = s.park(ctx, r)
+	s.turnedAway(ctx, r.Provider, r.Client, err)
+	return flowID, err
+}
+
+func (s *Service) park(ctx context.Context, r ReturnRequest) (flowID string, err error) {
 	state, a := readAnswer(r.Params)
 	flowID, tripID, mac, ok := splitState(state)
 	if !ok {
@@ -121,6 +133,31 @@ func (s *Service) Park(ctx context.Context, r ReturnRequest) (flowID string, err
 
 // ReturnParked is Return for an answer that Park kept. It is for the browser that the flow is bound to, and serves once.
 func (s *Service) ReturnParked(ctx context.Context, provider, flowID string, c Client) (Progress, error) {
+	p, err := s.comesForParked(ctx, provider, flowID, c)
+	s.turnedAway(ctx, provider, c, err)
+	return p, err
+}
+
+// turnedAway records an answer that is for no open trip of the browser that brought it. Some are late or came twice;
+// others are forged, or somebody else's that a browser was made to bring (login CSRF).
+func (s *Service) turnedAway(ctx context.Context, provider string, c Client, err error) {
+	var d *DeniedError
+	if !errors.As(err, &d) || !s.heard(ctx, d.Reason.String()) {
+		return
+	}
+	e := AuditEvent{
+		What: "provider-answer-refused", Method: flow.Social.String(), Reason: d.Reason.String(), UserAgent: cleanAgent(c.UserAgent),
+	}
+	if s.provider(provider) != nil {
+		e.Detail = provider
+	}
+	if p, ok := throttlePrefix(c.Address); ok {
+		e.Prefix = p.String()
+	}
+	s.decided(ctx, e)
+}
+
+func (s *Service) comesForParked(ctx context.Context, provider, flowID string, c Client) (Progress, error) {
 	j := &job{s: s, now: s.now(), client: c.own()}
 	if err := j.comeBack(ctx, flowID); err != nil {
 		return Progress{}, err

@@ -87,17 +87,25 @@ func (s *Service) EndedAtProvider(ctx context.Context, provider string, token Se
 	}
 	once := []Bucket{{Key: "logout|" + LinkID(told.Issuer, told.ID), Cap: 1, Forget: keptLogout}}
 	taken, err := s.cfg.Counters.Take(ctx, once, j.now)
-	if err != nil {
-		return fmt.Errorf("auth: count logout token: %w", err)
+	if err != nil { // it may have been counted all the same
+		return errors.Join(fmt.Errorf("auth: count logout token: %w", err), s.giveBack(ctx, once, j.now))
 	}
 	if !taken.OK {
 		s.decided(ctx, AuditEvent{What: "provider-logout-refused", Reason: flow.Forbidden.String(), Detail: provider + ": used"})
 		return flow.Deny(flow.Forbidden)
 	}
 	if err := s.endCameOf(ctx, provider, told, j.now); err != nil {
-		return errors.Join(err, s.cfg.Counters.Refund(ctx, once, j.now)) // the provider's next try must count
+		return errors.Join(err, s.giveBack(ctx, once, j.now))
 	}
 	return nil
+}
+
+// giveBack lets a logout token serve once more that did not do its work: the provider's next try must count, or a session
+// lives on that it believes to be over. Whether the provider still waits for the answer is of no account.
+func (s *Service) giveBack(ctx context.Context, once []Bucket, now time.Time) error {
+	ctx, stop := regardless(ctx)
+	defer stop()
+	return s.cfg.Counters.Refund(ctx, once, now)
 }
 
 // keptLogout is how long a logout token is remembered: longer than it is taken for valid.

@@ -38,6 +38,7 @@ type plot struct {
 	mailed []auth.Letter // all that was ever queued
 	tokens []auth.Secret // of all sessions
 	has    belongings
+	again  bool // connecting had to be done again to bring the stores together
 }
 
 func newPlot(t *testing.T, st mailStory, change ...func(*auth.Config)) *plot {

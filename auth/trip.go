@@ -94,7 +94,9 @@ func (j *job) depart(ctx context.Context, e flow.MakeChallenge) (flow.Event, err
 	t := &trip{ID: id, Provider: e.Connection, Fresh: e.Fresh, MaxAge: e.MaxAge}
 	d, err := j.begin(ctx, p, t)
 	if err != nil {
-		return flow.ChallengeMade{Refusal: j.unvouched(ctx, e.Connection, err)}, nil
+		refusal := j.unvouched(ctx, e.Connection, err)
+		j.audit(ctx, "departure-failed", e.Method, refusal.Reason)
+		return flow.ChallengeMade{Refusal: refusal}, nil
 	}
 	t.URL, t.Issuer, t.TellsIssuer, t.Keep = d.URL, d.Issuer, d.TellsIssuer, d.Keep
 	j.trip, j.ceremony, j.departed = t, nil, true

@@ -132,10 +132,7 @@ func (x *exchange) comesInPerson() error {
 	if x.r.Method != http.MethodGet || x.r.Header.Get("Sec-Purpose") != "" || dest != "" && dest != "document" {
 		return deny(malformed)
 	}
-	x.bound = cookie(x.r, x.h.cookies.flow)
-	if x.bound == "" {
-		return deny(cookieRequired)
-	}
+	x.bound = cookie(x.r, x.h.cookies.flow) // without it the service refuses, and records that it did
 	return nil
 }
 
@@ -162,7 +159,7 @@ func postCallback(x *exchange) error {
 	if err != nil {
 		return refuseBody(errSyntax)
 	}
-	flowID, err := x.h.svc.Park(x.r.Context(), auth.ReturnRequest{Provider: x.providerName(), Params: params})
+	flowID, err := x.h.svc.Park(x.r.Context(), auth.ReturnRequest{Provider: x.providerName(), Params: params, Client: x.client()})
 	if d := denial(err); d != nil && d.Reason == flow.Stale && flowID != "" {
 		err = nil // it was sent twice; the first one counts
 	}
@@ -207,9 +204,17 @@ func postProviderLogout(x *exchange) error {
 	return x.writeJSON(http.StatusOK, struct{}{})
 }
 
-// showSignedOut is where people come back to from a provider where they signed out too. It says so to whoever comes,
-// and believes nothing of what the address brings.
+// showSignedOut is where people come back to from a provider where they signed out too. It believes nothing of what the
+// address brings: anybody can send anybody here, and whoever is still signed in must not be told that they are not and
+// leave the browser to the next person.
 func showSignedOut(x *exchange) error {
+	_, err := x.session()
+	if err == nil {
+		return x.redirect(x.path("/account"))
+	}
+	if denial(err) == nil {
+		return err
+	}
 	return x.render(http.StatusOK, "message", x.message("signed-out", link{x.path("/sign-in"), x.lang.text("link.sign-in"), true}))
 }
 

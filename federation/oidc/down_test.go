@@ -295,3 +295,29 @@ func TestTheInternalNetworkIsClosed(t *testing.T) {
 	require.ErrorIs(t, err, federation.ErrAddress)
 	require.Zero(t, strict.called(discoveryPath), "nobody was asked")
 }
+
+// TestNoEndpointLeadsInward: nothing that a configuration names, or that an endpoint redirects to, is asked for where only
+// our own machines are. The codes are those of the endpoint that could not be had.
+func TestNoEndpointLeadsInward(t *testing.T) {
+	for endpoint, code := range map[string]string{
+		"jwks_uri": oidc.KeysUnavailable, "token_endpoint": oidc.TokenUnavailable, "userinfo_endpoint": oidc.UserInfoUnavailable,
+	} {
+		for _, host := range []string{"169.254.169.254", "10.0.0.1", "192.168.1.1", "172.16.0.1", "[fd00::1]", "[::ffff:10.0.0.1]", "0.0.0.0", "100.64.0.1"} {
+			w := newWorld(t, always)
+			w.set(func() { w.config[endpoint] = "https://" + host + "/x" })
+			_, err := w.complete(w.idToken)
+			refused(t, err, code)
+			require.ErrorIs(t, err, federation.ErrAddress, host)
+		}
+	}
+	for path, code := range map[string]string{
+		discoveryPath: oidc.DiscoveryUnavailable, "/keys": oidc.KeysUnavailable, "/token": oidc.TokenUnavailable, "/userinfo": oidc.UserInfoUnavailable,
+	} {
+		for _, to := range []string{"https://169.254.169.254/latest", "https://evil.example/", "http://127.0.0.1/", "//evil.example/", "file:///etc/passwd"} {
+			w := newWorld(t, always)
+			w.handle(path, func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, to, http.StatusTemporaryRedirect) })
+			_, err := w.complete(w.idToken)
+			refused(t, err, code)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -14,8 +15,17 @@ const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // VerifyLogout checks a logout token (OpenID Connect Back-Channel Logout 1.0 §2.6). That each serves once is for the
 // caller to see to: ID names it, and ExpiresAt is until when it would hold, skew included, so a mark that is kept until
-// then is kept long enough. Every error is a *auth.ProviderError.
+// then is kept long enough. An error is a *auth.ProviderError if the token is worth nothing. That the provider's keys
+// could not be had says nothing of it, so that is another error: refused for good, a token that holds would end nothing.
 func (p *Provider) VerifyLogout(ctx context.Context, token auth.Secret, now time.Time) (auth.ProviderLogout, error) {
+	l, err := p.verifyLogout(ctx, token, now)
+	if bad, ok := errors.AsType[*auth.ProviderError](err); ok && (bad.Code == DiscoveryUnavailable || bad.Code == KeysUnavailable) {
+		return auth.ProviderLogout{}, fmt.Errorf("oidc: verify logout token: %s", bad.Error()) // not %w: it is no refusal
+	}
+	return l, err
+}
+
+func (p *Provider) verifyLogout(ctx context.Context, token auth.Secret, now time.Time) (auth.ProviderLogout, error) {
 	m, err := p.configuration(ctx)
 	if err != nil {
 		return auth.ProviderLogout{}, err
