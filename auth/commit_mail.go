@@ -21,7 +21,7 @@ import (
 func (j *job) completion(e flow.Commit, hash string, letters []Letter) Completion {
 	return Completion{
 		Ticket: j.shown(), Account: j.flow.Subject.Account, From: j.standing(), Hash: hash, EndSessions: e.EndOthers,
-		ForgetFactors: e.ForgetFactors, Letters: letters, Now: j.now,
+		ForgetFactors: e.ForgetFactors, ForgetLinks: e.ForgetLinks, Letters: letters, Now: j.now,
 	}
 }
 
@@ -63,19 +63,12 @@ func (j *job) completeRecovery(ctx context.Context, e flow.Commit) (flow.Event, 
 	if err != nil {
 		return nil, err
 	}
-	told, err := j.tell(ctx, flow.PasswordChanged, flow.Password)
+	told, err := j.tellOfRecovery(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	if err := j.irrevocably(ctx); err != nil {
 		return nil, err
-	}
-	if e.ForgetFactors {
-		gone, err := j.tell(ctx, flow.FactorRemoved, 0)
-		if err != nil {
-			return nil, err
-		}
-		told = append(told, gone...)
 	}
 	ends := e.EndOthers || j.flow.Subject.Status == flow.Locked
 	return j.openFrom(ctx, ends, func() (flow.Epochs, error) {
@@ -85,6 +78,30 @@ func (j *job) completeRecovery(ctx context.Context, e flow.Commit) (flow.Event, 
 		}
 		return epochs, err
 	})
+}
+
+// tellOfRecovery returns the letters that tell of a new password and of what goes with the old one. They name neither
+// factors nor providers, of which there may be many.
+func (j *job) tellOfRecovery(ctx context.Context, e flow.Commit) ([]Letter, error) {
+	told, err := j.tell(ctx, flow.PasswordChanged, flow.Password)
+	if err != nil {
+		return nil, err
+	}
+	if e.ForgetFactors {
+		gone, err := j.tell(ctx, flow.FactorRemoved, 0)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, gone...)
+	}
+	if e.ForgetLinks && j.flow.Subject.Enrolled.Has(flow.Social) {
+		gone, err := j.tell(ctx, flow.IdentityUnlinked, 0)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, gone...)
+	}
+	return told, nil
 }
 
 // readmit opens the lanes again that strangers used up: they stop a password that is not the account's any more.

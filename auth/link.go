@@ -18,8 +18,8 @@ type LinkChange struct {
 
 // LinkStore keeps which external identities are connected with which accounts, beside AccountStore and in the same
 // transactions. AccountStore.State tells in AccountState.Enrolled of which methods an account has links, and
-// AccountStore.Delete leaves of them, and of those that were removed, the ids alone. No other act on an account changes
-// its links.
+// AccountStore.Delete leaves of them, and of those that were removed, the ids alone. TicketStore.CompleteRecovery may
+// remove them, as RemoveLink does. No other act on an account changes its links.
 //
 // An identity is never handed on: what was connected with one account cannot be connected with another, not when it
 // was disconnected and not when the account was deleted, until an operator releases it; an account that is opened

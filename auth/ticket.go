@@ -60,10 +60,11 @@ type TicketStore interface {
 	// CompleteRecovery consumes a ticket ForReset and sets the password, be it the account's first: it sets the
 	// hash, clears the compromised mark and ResetDue, makes a locked account active, forgets all the account's tickets but
 	// those ForUndo, and raises the security epoch by one, and the session epoch too if c.EndSessions is set or
-	// the account was locked; with c.ForgetFactors all the account's second factors go in the same act. It returns
-	// ErrNotFound for an unknown account, which a decoy is too, and ErrStale
-	// unless the account, active or locked, stands exactly as in c.From and has the ticket, of that security
-	// epoch, which expires after c.Now. Of two callers with one ticket, one wins. An empty hash is another
+	// the account was locked; with c.ForgetFactors all the account's second factors go in the same act, and
+	// with c.ForgetLinks all its links of the method Social, of which is left what LinkStore.RemoveLink leaves; those of
+	// the method SSO stay, which are the organisation's. It returns ErrNotFound for an unknown account, which a decoy
+	// is too, and ErrStale unless the account, active or locked, stands exactly as in c.From and has the ticket, of
+	// that security epoch, which expires after c.Now. Of two callers with one ticket, one wins. An empty hash is another
 	// error: a recovery leaves no account without a password.
 	CompleteRecovery(ctx context.Context, c Completion) (flow.Epochs, error)
 	// CompleteActivation consumes a ticket ForInvitation in the same way and makes an invited account active;
@@ -98,8 +99,9 @@ type Completion struct {
 	From        Standing // as the flow saw the account
 	Hash        string   // the new password's; CompleteUndo sets none
 	EndSessions bool     // CompleteUndo always does
-	// ForgetFactors is for CompleteRecovery alone.
+	// ForgetFactors and ForgetLinks are for CompleteRecovery alone.
 	ForgetFactors bool
+	ForgetLinks   bool
 	Letters       []Letter
 	Now           time.Time
 }

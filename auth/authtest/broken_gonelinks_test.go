@@ -166,6 +166,18 @@ var brokenBesideLinks = map[string]func() Links{
 			return s.Store.RemoveLink(ctx, auth.LinkChange{Link: list[0], From: s.now(ctx, c.Account)})
 		}
 	}),
+	"a recovery forgets a thief's links": brokenLink(func(s *linkStore) { // the rows go, and with them whose they were
+		s.recover = func(ctx context.Context, c auth.Completion) (flow.Epochs, error) {
+			list, _ := s.Store.Links(ctx, c.Account)
+			e, err := s.Store.CompleteRecovery(ctx, c)
+			for _, l := range list {
+				if err == nil && c.ForgetLinks && l.Method == flow.Social {
+					err = s.Store.ReleaseLink(ctx, l.ID)
+				}
+			}
+			return e, err
+		}
+	}),
 	"factors and links are told together": brokenLink(func(s *linkStore) {
 		s.changeFactors = func(ctx context.Context, c auth.FactorChange) (flow.Epochs, error) {
 			list, _ := s.Store.Links(ctx, c.Account)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/cardea-auth/cardea/auth"
 	"github.com/cardea-auth/cardea/auth/flow"
@@ -51,7 +52,7 @@ var besideLinkRules = []rule[Links]{
 	},
 	{
 		"links outlive other changes",
-		"no other act on the account touches its links, nor what is remembered of removed ones",
+		"no other act on the account touches its links, nor what is remembered of removed ones: a recovery does so only if it is told to",
 		onRegistry(func(r registry) {
 			from := standing(flow.Active, 4, 1)
 			for what := range r.others(from) {
@@ -71,6 +72,53 @@ var besideLinkRules = []rule[Links]{
 				lost(r.p, "AddLink to another account after "+what, auth.ErrTaken)(r.l.AddLink(r.ctx, r.adding(owned("a2", link(what+" 3")))))
 				r.connects(link(what + " 3"))
 			}
+		}),
+	},
+	{
+		"a recovery forgets a thief's links",
+		"with ForgetLinks CompleteRecovery of a locked account removes all its links of the method Social in the same act, as RemoveLink does, no link of another method and nobody else's; a refused one removes none, and without ForgetLinks none goes",
+		onRegistry(func(r registry) {
+			social, sso := []auth.Link{link("l1"), link("l3"), link("l5")}, []auth.Link{by(flow.SSO, link("l2")), by(flow.SSO, link("l4"))}
+			r.begin(social[0], sso[0], social[1], sso[1], social[2], owned("a2", link("l6")), owned("a2", by(flow.SSO, link("l7"))))
+			r.disconnects("l5")
+			c := r.resetting()
+			for _, refusal := range []struct {
+				what  string
+				spoil func(c *auth.Completion)
+			}{
+				{"without a ticket", func(c *auth.Completion) { c.Ticket = "unknown" }},
+				{"of another standing", func(c *auth.Completion) { c.From.Epochs.Session++ }},
+				{"that is late", func(c *auth.Completion) { c.Now = at(time.Hour) }},
+			} {
+				refused := c
+				refused.ForgetLinks = true
+				refusal.spoil(&refused)
+				before := r.sees()
+				lost(r.p, "CompleteRecovery "+refusal.what, auth.ErrStale)(r.s.CompleteRecovery(r.ctx, refused))
+				equal(r.p, "accounts after CompleteRecovery "+refusal.what, r.sees(), before)
+			}
+			_, err := r.s.CompleteRecovery(r.ctx, c)
+			r.p.ok("CompleteRecovery", err)
+			r.lists("a1", social[0], sso[0], social[1], sso[1])
+
+			c = r.resetting()
+			c.ForgetLinks, c.Letters = true, []auth.Letter{letter("told")}
+			epochs, err := r.s.CompleteRecovery(r.ctx, c)
+			r.p.ok("CompleteRecovery that forgets links", err)
+			equal(r.p, "standing", r.now("a1"), auth.Standing{Status: flow.Active, Epochs: epochs})
+			equal(r.p, "epochs", epochs, flow.Epochs{Security: c.From.Epochs.Security + 1, Session: c.From.Epochs.Session + 1})
+			r.lists("a1", sso...)
+			r.enrolled("a1", flow.Password, flow.SSO)
+			r.lists("a2", owned("a2", link("l6")), owned("a2", by(flow.SSO, link("l7"))))
+			r.told("told")
+			for _, l := range social {
+				r.unlinked(l.ID)
+				lost(r.p, "AddLink of "+l.ID+" to another account", auth.ErrTaken)(r.l.AddLink(r.ctx, r.adding(owned("a2", l))))
+			}
+			r.connects(social[1], social[2])
+			r.lists("a1", append(sso, social[1], social[2])...)
+			r.p.ok("ReleaseLink", r.l.ReleaseLink(r.ctx, "l1"))
+			r.connects(owned("a2", link("l1")))
 		}),
 	},
 	{
@@ -120,6 +168,19 @@ var besideLinkRules = []rule[Links]{
 			r.told()
 		}),
 	},
+}
+
+// resetting locks the account "a1" and returns the completion of a reset that was mailed to it then.
+func (r registry) resetting() auth.Completion {
+	_, err := r.s.SetStatus(r.ctx, "a1", r.now("a1"), flow.Locked, start)
+	r.p.ok("SetStatus", err)
+	c := completion("r1")
+	c.From = r.now("a1")
+	reset := ticket("r1", auth.ForReset)
+	reset.Security = c.From.Epochs.Security
+	r.p.ok("DropTickets", r.s.DropTickets(r.ctx, "a1", auth.ForReset))
+	r.adds(reset)
+	return c
 }
 
 // others are the acts on the account that are not about links.

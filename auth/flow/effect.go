@@ -51,6 +51,9 @@ type (
 		EndOthers bool   // end all sessions but the acting one
 		// ForgetFactors also removes all second factors: they are lost, and somebody has vouched for who is there.
 		ForgetFactors bool
+		// ForgetLinks also disconnects all social identities: whoever was in the account before it was locked may have
+		// connected their own. Those of the method SSO are the organisation's.
+		ForgetLinks bool
 	}
 
 	// IssueSession makes the session. It is produced in one place only, when nothing is unmet. Answered by

@@ -145,6 +145,11 @@ func faults() []machine {
 			}
 			return f, effects
 		}),
+		onCommit("leaves a thief's connection in an account that was locked", Recovery, func(c *Commit) { c.ForgetLinks = false }),
+		onCommit("disconnects at every recovery", Recovery, func(c *Commit) { c.ForgetLinks = true }),
+		afterStep("tells nobody that it disconnected", Recovery, func(_ Flow, _ Event, f Flow, effects []Effect) (Flow, []Effect) {
+			return f, slices.DeleteFunc(effects, func(e Effect) bool { return e == Notify{What: IdentityUnlinked, Method: Social} })
+		}),
 		onEvent("believes every provider that it asked the person", StepUp, func(e Event) Event {
 			if checked, ok := e.(ProofChecked); ok && checked.Proof.Method.Redirects() {
 				checked.Proof.AuthTime = epoch.Add(time.Hour)
@@ -223,4 +228,16 @@ func afterStep(name string, goal Goal, bend func(Flow, Event, Flow, []Effect) (F
 		next, effects = bend(f, e, next, effects)
 		return next, effects, nil
 	}}
+}
+
+func onCommit(name string, goal Goal, bend func(*Commit)) machine {
+	return afterStep(name, goal, func(_ Flow, _ Event, f Flow, effects []Effect) (Flow, []Effect) {
+		commit, ok := f.await.(Commit)
+		if !ok {
+			return f, effects
+		}
+		bend(&commit)
+		f.await = commit
+		return f, []Effect{commit}
+	})
 }

@@ -85,6 +85,9 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 			}
 		}
 	}
+	if err := checkForgotten(s, e, next, effects); err != nil {
+		return err
+	}
 	verified := func(f Flow) bool {
 		return slices.ContainsFunc(f.Proofs, func(p Proof) bool { return p.Method == Passkey && p.Verified })
 	}
@@ -93,6 +96,26 @@ func checkStep(w world, s state, e Event, next Flow, effects []Effect) error {
 	}
 	if next.Outcome == Granted && !(typeIs[SessionIssued](e) && typeIs[IssueSession](s.f.await)) {
 		return errors.New("granted without a session")
+	}
+	return nil
+}
+
+// checkForgotten holds what the machine makes of a recovery that disconnected: nobody is offered what is gone, and the
+// owner hears of it, of what was there alone.
+func checkForgotten(s state, e Event, next Flow, effects []Effect) error {
+	c, ok := s.f.await.(Commit)
+	if !ok || !typeIs[Committed](e) || c.Change == UnlinkIdentity {
+		return nil
+	}
+	before, after := s.f.Subject.Enrolled, next.Subject.Enrolled
+	gone := c.ForgetLinks && before.Has(Social)
+	switch {
+	case before.Has(Social) && after.Has(Social) == gone:
+		return errors.New("a disconnected identity counts on, or a connected one does not")
+	case before.Has(SSO) && !after.Has(SSO):
+		return errors.New("the organisation's sign-in is forgotten with the person's own")
+	case slices.Contains(effects, Effect(Notify{What: IdentityUnlinked, Method: Social})) != gone:
+		return errors.New("the owner is not told that an identity was disconnected, or of one that was not")
 	}
 	return nil
 }
@@ -352,6 +375,8 @@ func mayCommit(w world, s state, f Flow, c Commit) error {
 		return errors.New("a change of a decoy")
 	case f.Goal != SignUp && !f.Proven():
 		return errors.New("a change before anything was proven")
+	case c.ForgetLinks != (f.Goal == Recovery && c.Change == CompleteRecovery && c.Method == Password && subject.Status == Locked):
+		return errors.New("a thief's connection outlives the reset that a lock makes due, or an owner's goes without one")
 	}
 	switch f.Goal {
 	case SignIn:

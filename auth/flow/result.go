@@ -322,14 +322,24 @@ func (r *run) changed(asked Commit, verified bool) {
 		if asked.Change == ReplacePassword || asked.Change == CompleteRecovery {
 			r.tell(Notify{What: PasswordChanged, Method: Password})
 		}
-		if asked.ForgetFactors {
-			r.f.Subject.Enrolled &^= secondFactors
-			r.f.Subject.VerifyingPasskey = false
-			r.tell(Notify{What: FactorRemoved})
-		}
+		r.forget(asked)
 		r.f.Changed = r.f.Goal != SignIn
 	}
 	r.advance()
+}
+
+// forget takes over what a recovery removed beside the old password.
+func (r *run) forget(asked Commit) {
+	if asked.ForgetFactors {
+		r.f.Subject.Enrolled &^= secondFactors
+		r.f.Subject.VerifyingPasskey = false
+		r.tell(Notify{What: FactorRemoved})
+	}
+	if asked.ForgetLinks && r.f.Subject.Enrolled.Has(Social) {
+		r.f.Subject.Enrolled &^= MethodsOf(Social)
+		r.f.Subject.Reauthenticates = false
+		r.tell(Notify{What: IdentityUnlinked, Method: Social})
+	}
 }
 
 func (r *run) issued(asked IssueSession, e Event) bool {

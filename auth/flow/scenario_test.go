@@ -324,10 +324,14 @@ func describe(e Effect) string {
 	case ReviewPassword:
 		return "review password"
 	case Commit:
+		what := "commit " + e.Change.String()
 		if e.ForgetFactors {
-			return "commit " + e.Change.String() + " without the factors"
+			what += " without the factors"
 		}
-		return "commit " + e.Change.String()
+		if e.ForgetLinks {
+			what += " without the connections"
+		}
+		return what
 	case IssueSession:
 		return fmt.Sprintf("issue session for %s at %s", e.Account, e.Assurance)
 	case SettleAttempts:

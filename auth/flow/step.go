@@ -398,9 +398,9 @@ func (r *run) commit() Commit {
 	case SignUp:
 		c.Change = CreateAccount
 	case Recovery:
-		c.Change, c.ForgetFactors = CompleteRecovery, lost(r.f)
-		if !Resettable(r.p.Rules, r.f.Subject) {
-			c.Change, c.ForgetFactors = ReopenAccount, false
+		c.Change = ReopenAccount // of which nothing goes: an account without a password may have no other way in
+		if Resettable(r.p.Rules, r.f.Subject) {
+			c.Change, c.ForgetFactors, c.ForgetLinks = CompleteRecovery, lost(r.f), r.f.Subject.Status == Locked
 		}
 	case Activation:
 		c.Change = CompleteActivation

@@ -71,7 +71,7 @@ func kinds() []Subject {
 	compromised.Compromised = true
 	list = append(list, compromised)
 	for _, status := range []Status{Invited, Disabled, Locked} {
-		for _, methods := range []Methods{MethodsOf(Password), MethodsOf(Social, SSO, Passkey), MethodsOf(Password, TOTP)} {
+		for _, methods := range []Methods{MethodsOf(Password), MethodsOf(Social, SSO, Passkey), MethodsOf(Password, Social, TOTP)} {
 			list = append(list, Subject{Account: alice, Status: status, Enrolled: methods})
 		}
 	}

@@ -103,6 +103,29 @@ func TestLinks(t *testing.T) {
 	require.Contains(t, m.Text.Reveal(), "\nhttps://app.example/login/link/undo?t="+fakeToken+"\n")
 }
 
+// TestALetterOfManyNamesNone: a recovery removes whatever is there, and its letters do not say by what name.
+func TestALetterOfManyNamesNone(t *testing.T) {
+	r := newRenderer(t, nil)
+	for _, kind := range []auth.LetterKind{auth.FactorGoneNotice, auth.LinkGoneNotice} {
+		for tag, label := range map[string]string{"en": "Method", "de": "Verfahren"} {
+			l, secret := letterOf(kind, tag)
+			named, err := r.Render(l, secret)
+			require.NoError(t, err)
+			require.Contains(t, named.Text.Reveal(), "\n"+label+": ")
+			shown, _ := read(t, named.HTML.Reveal())
+			require.Contains(t, shown, label)
+			l.Method = ""
+			m, err := r.Render(l, secret)
+			require.NoError(t, err)
+			require.Equal(t, named.Subject, m.Subject)
+			require.NotContains(t, m.Text.Reveal(), label+":")
+			shown, _ = read(t, m.HTML.Reveal())
+			require.NotContains(t, shown, label)
+			require.NotRegexp(t, `\{[a-z]+\}|<no value>`, m.HTML.Reveal()+m.Text.Reveal()+m.Subject)
+		}
+	}
+}
+
 func TestTheLanguageIsTheLetters(t *testing.T) {
 	r := newRenderer(t, nil)
 	for tag, want := range map[string]string{

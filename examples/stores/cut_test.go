@@ -112,6 +112,12 @@ var acts = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		_, err := s.CompleteRecovery(ctx, using("t1", "a1", active))
 		return err
 	},
+	"CompleteRecovery that forgets": func(ctx context.Context, s *sqlstore.Store) error {
+		c := using("t8", "a4", linked)
+		c.ForgetFactors, c.ForgetLinks = true, true
+		_, err := s.CompleteRecovery(ctx, c)
+		return err
+	},
 	"CompleteActivation": func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.CompleteActivation(ctx, using("t5", "a2", auth.Standing{Epochs: active.Epochs}))
 		return err
@@ -258,7 +264,7 @@ func use(t *testing.T) string {
 	link(t, s)
 	for _, ticket := range []auth.Ticket{
 		mailed("t1", "a1", auth.ForReset), mailed("t2", "a1", auth.ForUndo), mailed("t3", "a1", auth.ForUndo), mailed("t4", "a1", auth.ForUndo),
-		mailed("t5", "a2", auth.ForInvitation), mailed("t6", "a2", auth.ForReset), mailed("t7", "a3", auth.ForReset), mailed("t8", "a4", auth.ForReset),
+		mailed("t5", "a2", auth.ForInvitation), mailed("t6", "a2", auth.ForReset), mailed("t7", "a3", auth.ForReset), resetting("t8"),
 	} {
 		require.NoError(t, s.AddTicket(ctx, ticket))
 	}

@@ -36,12 +36,19 @@ func link(t *testing.T, s *sqlstore.Store) {
 	}
 }
 
+// resetting is a ticket of the account "a4" as it stands.
+func resetting(id string) auth.Ticket {
+	t := mailed(id, "a4", auth.ForReset)
+	t.Security = linked.Epochs.Security
+	return t
+}
+
 func vouched(key, session string) auth.ProviderSession {
 	return auth.ProviderSession{Key: key, Account: "a1", Session: session, Since: noon, ExpiresAt: noon.Add(time.Hour)}
 }
 
-// TestNothingOfAnIdentityIsLeft reads what a kit cannot see: of a link that was removed the id and whose it was stay,
-// and of a deleted account's links the ids.
+// TestNothingOfAnIdentityIsLeft reads what a kit cannot see: of a link that was removed, by itself or by a recovery, the
+// id and whose it was stay, and of a deleted account's links the ids.
 func TestNothingOfAnIdentityIsLeft(t *testing.T) {
 	s, ctx := newSQLite(t), t.Context()
 	link(t, s)
@@ -57,6 +64,12 @@ func TestNothingOfAnIdentityIsLeft(t *testing.T) {
 	require.Contains(t, rows(), "secret l1")
 	require.Contains(t, rows(), "[2 gone a4 0      0 0]")
 	require.NotContains(t, rows(), "secret gone")
+	require.NoError(t, s.AddTicket(ctx, resetting("t8")))
+	c := using("t8", "a4", linked)
+	c.ForgetLinks = true
+	_, err := s.CompleteRecovery(ctx, c)
+	require.NoError(t, err)
+	require.Equal(t, "[1 l1 a4 0      0 0]\n[2 gone a4 0      0 0]", rows())
 	require.NoError(t, s.Delete(ctx, "a4"))
 	require.Equal(t, "[1 l1 <nil> 0      0 0]\n[2 gone <nil> 0      0 0]", rows())
 }

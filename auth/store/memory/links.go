@@ -63,6 +63,15 @@ func (x *links) disconnect(l link) {
 	x.byID[l.ID] = link{Link: auth.Link{ID: l.ID, Account: l.Account}}
 }
 
+// disconnectAll disconnects what the account has of the method.
+func (x *links) disconnectAll(account string, m flow.Method) {
+	for _, id := range x.byAccount[account] {
+		if l := x.byID[id]; l.live && l.Method == m {
+			x.disconnect(l)
+		}
+	}
+}
+
 // orphan leaves of all that the account has and had the ids.
 func (x *links) orphan(account string) {
 	for _, id := range x.byAccount[account] {

@@ -130,6 +130,9 @@ func (s *Store) CompleteRecovery(ctx context.Context, c auth.Completion) (flow.E
 		if c.ForgetFactors {
 			s.people.factors.set(c.Account, nil)
 		}
+		if c.ForgetLinks {
+			s.people.links.disconnectAll(c.Account, flow.Social)
+		}
 		return nil
 	})
 }

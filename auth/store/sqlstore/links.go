@@ -105,6 +105,12 @@ func (s *Store) changeLinks(ctx context.Context, what string, c auth.LinkChange,
 	return changed(what, to.Epochs, err)
 }
 
+// removeLinks removes what the account has of the method, as RemoveLink does.
+func (t tx) removeLinks(ctx context.Context, account string, m flow.Method) error {
+	_, err := t.exec(ctx, `UPDATE cardea_links SET `+blank+` WHERE account = ? AND method = ?`, account, int64(m))
+	return err
+}
+
 // orphanLinks leaves of the links that the account has and had the ids, which are nobody's then: an account that is
 // opened under its id must not come into them.
 func (t tx) orphanLinks(ctx context.Context, account string) error {

@@ -82,11 +82,18 @@ func (s *Store) CompleteRecovery(ctx context.Context, c auth.Completion) (flow.E
 		if !locked && c.From.Status != flow.Active {
 			return t.staleOrMissing(ctx, c.Account)
 		}
-		if err := t.completeWithPassword(ctx, c, auth.ForReset, to); err != nil || !c.ForgetFactors {
+		if err := t.completeWithPassword(ctx, c, auth.ForReset, to); err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, `DELETE FROM cardea_factors WHERE account = ?`, c.Account)
-		return err
+		if c.ForgetFactors {
+			if _, err := t.exec(ctx, `DELETE FROM cardea_factors WHERE account = ?`, c.Account); err != nil {
+				return err
+			}
+		}
+		if c.ForgetLinks {
+			return t.removeLinks(ctx, c.Account, flow.Social)
+		}
+		return nil
 	})
 	return changed("complete recovery", to.Epochs, err)
 }
