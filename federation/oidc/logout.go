@@ -34,8 +34,8 @@ func (p *Provider) verifyLogout(ctx context.Context, token auth.Secret, now time
 	if err != nil {
 		return auth.ProviderLogout{}, err
 	}
-	// Many providers call it just JWT; what tells it from an ID token is the event, and that there is no nonce.
-	if e.typ != "" && !strings.EqualFold(e.typ, "logout+jwt") && !strings.EqualFold(e.typ, "JWT") {
+	untyped := p.cfg.UntypedLogout && (e.typ == "" || strings.EqualFold(e.typ, "JWT"))
+	if !untyped && !strings.EqualFold(e.typ, "logout+jwt") {
 		return auth.ProviderLogout{}, refuse(TypeNotAllowed)
 	}
 	if claims.Has("nonce") || !hasLogoutEvent(claims) {

@@ -40,10 +40,15 @@ func TestLogout(t *testing.T) {
 		_, err := w.logout(w.logoutToken(nil, claims))
 		require.NoError(t, err, name)
 	}
-	for _, typ := range []any{nil, "JWT", "LOGOUT+JWT"} {
-		_, err := w.logout(w.logoutToken(object{"typ": typ}, nil))
+	_, err = w.logout(w.logoutToken(object{"typ": "LOGOUT+JWT"}, nil))
+	require.NoError(t, err)
+	lenient := newWorld(t, func(_ *world, c *oidc.Config) { c.UntypedLogout = true })
+	for _, typ := range []any{nil, "JWT", "logout+jwt"} {
+		_, err := lenient.logout(lenient.logoutToken(object{"typ": typ}, nil))
 		require.NoError(t, err, typ)
 	}
+	_, err = lenient.logout(lenient.logoutToken(object{"typ": "at+jwt"}, nil))
+	refused(t, err, oidc.TypeNotAllowed)
 }
 
 func TestAttacksOnLogoutTokens(t *testing.T) {
@@ -56,6 +61,8 @@ func TestAttacksOnLogoutTokens(t *testing.T) {
 		"wrong alg":            {object{"alg": "HS256"}, nil, oidc.AlgorithmNotAllowed},
 		"alg of another key":   {object{"alg": "ES256"}, nil, oidc.KeyUnknown},
 		"kid unknown":          {object{"kid": "x"}, nil, oidc.KeyUnknown},
+		"no typ":               {object{"typ": nil}, nil, oidc.TypeNotAllowed},
+		"typ JWT":              {object{"typ": "JWT"}, nil, oidc.TypeNotAllowed},
 		"typ at+jwt":           {object{"typ": "at+jwt"}, nil, oidc.TypeNotAllowed},
 		"typ secevent+jwt":     {object{"typ": "secevent+jwt"}, nil, oidc.TypeNotAllowed},
 		"no events":            {nil, object{"events": nil}, oidc.NotALogout},
@@ -106,7 +113,7 @@ func TestAttacksOnLogoutTokens(t *testing.T) {
 
 // TestTokensOfOneKindAreNotTheOther: the same keys sign both, for the same audience.
 func TestTokensOfOneKindAreNotTheOther(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(_ *world, c *oidc.Config) { c.UntypedLogout = true }) // the types alone would tell
 	both := object{"jti": "j1", "sid": "session-1", "nonce": nil}
 	for _, typ := range []any{nil, "JWT", "logout+jwt"} {
 		_, err := w.logout(w.token(object{"typ": typ}, both))

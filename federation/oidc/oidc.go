@@ -91,6 +91,9 @@ type Config struct {
 	RequireAccessTokenHash bool
 	// UserInfo says when the userinfo endpoint is asked. Zero means if the email was asked for and is not in the ID token.
 	UserInfo UserInfo
+	// UntypedLogout also takes logout tokens whose type is "JWT" or missing, of providers that do not type them as
+	// logout+jwt (ASVS 10.5.5). Their event, and the nonce that they must not have, still tell them from ID tokens.
+	UntypedLogout bool
 	// TextBooleans takes the texts "true" and "false" for booleans, as Apple and Cognito write them.
 	TextBooleans bool
 	// UserParameter takes a name to show from Apple's parameter user, which is not signed, if no claim has one.
