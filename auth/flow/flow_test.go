@@ -121,18 +121,21 @@ func TestBeginRefuses(t *testing.T) {
 		e    Begin
 		want Reason
 	}{
-		"no goal":            {Begin{}, NotOffered},
-		"unknown goal":       {Begin{Goal: Reversal + 1}, NotOffered},
-		"no sign-up":         {Begin{Goal: SignUp}, NotOffered},
-		"no session":         {Begin{Goal: StepUp}, SessionRequired},
-		"nobody":             {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Account = "" })}, SessionRequired},
-		"decoy":              {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Decoy = true })}, SessionRequired},
-		"closed account":     {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Status = Locked })}, SessionRequired},
-		"another's proof":    {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Proofs = []Proof{{Method: Password, Account: mallory}} })}, SessionRequired},
-		"no such level":      {Begin{Goal: StepUp, Acting: acting, Target: Target{Assurance: AAL3}}, AssuranceShort},
-		"nothing to enrol":   {Begin{Goal: Enrolment, Acting: acting}, NotOffered},
-		"enrols a provider":  {Begin{Goal: Enrolment, Acting: acting, Target: Target{Enrol: Social}}, NotOffered},
-		"removes a password": {Begin{Goal: Enrolment, Acting: acting, Target: Target{Enrol: Password, Remove: "f1"}}, NotOffered},
+		"no goal":                  {Begin{}, NotOffered},
+		"unknown goal":             {Begin{Goal: Reversal + 1}, NotOffered},
+		"no sign-up":               {Begin{Goal: SignUp}, NotOffered},
+		"no session":               {Begin{Goal: StepUp}, SessionRequired},
+		"nobody":                   {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Account = "" })}, SessionRequired},
+		"decoy":                    {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Decoy = true })}, SessionRequired},
+		"closed account":           {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Subject.Status = Locked })}, SessionRequired},
+		"another's proof":          {Begin{Goal: StepUp, Acting: bend(func(a *Acting) { a.Proofs = []Proof{{Method: Password, Account: mallory}} })}, SessionRequired},
+		"no such level":            {Begin{Goal: StepUp, Acting: acting, Target: Target{Assurance: AAL3}}, AssuranceShort},
+		"nothing to enrol":         {Begin{Goal: Enrolment, Acting: acting}, NotOffered},
+		"removes in a step-up":     {Begin{Goal: StepUp, Acting: acting, Target: Target{Enrol: TOTP, Remove: "f1"}}, NotOffered},
+		"disconnects a factor":     {Begin{Goal: Linking, Acting: acting, Target: Target{Enrol: TOTP, Remove: "f1"}}, NotOffered},
+		"connects and disconnects": {Begin{Goal: Linking, Acting: acting, Target: Target{Enrol: Social, Remove: "l1", Connection: "p1"}}, NotOffered},
+		"enrols a provider":        {Begin{Goal: Enrolment, Acting: acting, Target: Target{Enrol: Social}}, NotOffered},
+		"removes a password":       {Begin{Goal: Enrolment, Acting: acting, Target: Target{Enrol: Password, Remove: "f1"}}, NotOffered},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, effects, err := Step(closed, Flow{}, row.e, epoch)
