@@ -57,15 +57,18 @@ type Config struct {
 
 	// Providers are the social providers that people can sign in with, once they connected them with their account while
 	// signed in (packages federation/presets, federation/oidc and federation/goth), in the order in which they are
-	// offered. Nothing ever connects an account by an address. None offers none.
+	// offered. Nothing ever connects an account by an address, and nobody opens an account by a provider. None offers
+	// none.
 	Providers []Provider
 	// Links keeps what is connected; every store of the library can. It is required with Providers.
 	Links LinkStore
 	// ProviderSessions lets providers end the sessions that came of theirs (back-channel logout); every store of the
-	// library can keep them. Nil ends none.
+	// library can keep them. Package authhttp takes a provider's logout tokens at Callbacks, its id and "/logout". Nil
+	// ends none.
 	ProviderSessions ProviderSessionStore
 	// Callbacks is the address below which providers answer, such as "https://app.example/auth/provider/": the
-	// redirect address of each is this, its id and "/callback". It is required with Providers.
+	// redirect address of each is this, its id and "/callback". It is https, or http to a loopback host in development,
+	// and with package authhttp its Origin and Prefix and "/provider/". It is required with Providers.
 	Callbacks string
 	// ProviderTimeout is how long a provider may take to be asked for something. Zero means 10 seconds; at most a minute.
 	ProviderTimeout time.Duration

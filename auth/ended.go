@@ -147,7 +147,9 @@ func (s *Service) endAll(ctx context.Context, provider string, list []ProviderSe
 }
 
 // SignOutAt returns where a person can also sign out of the provider that their session came of, to come back to
-// returnTo; empty if it came of none that offers it. The session may have ended already.
+// returnTo, which is registered with the provider, with the state unless that is empty. The address is empty if the
+// session came of none that offers it. The session may have ended already. An error is a fault: the provider could not
+// be asked.
 func (s *Service) SignOutAt(ctx context.Context, ended Session, returnTo, state string) (string, error) {
 	for _, p := range ended.Proofs {
 		leader, ok := s.provider(p.Connection).(LogoutLeader)

@@ -14,9 +14,9 @@ import (
 type Identity struct {
 	Issuer     string // who says so; 1 to 255 bytes
 	Subject    string // the person, never reassigned by the issuer; 1 to 255 bytes
-	Email      string // to be shown; may be empty
+	Email      string // to be shown, cut after 320 bytes; may be empty
 	EmailTrust EmailTrust
-	Name       string // to be shown; may be empty
+	Name       string // to be shown, cut after 256 bytes; may be empty
 	// AuthTime is when the person last authenticated at the provider, as it tells. Zero, if it does not, counts as
 	// long ago (ASVS 6.8.4).
 	AuthTime time.Time

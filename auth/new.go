@@ -163,7 +163,7 @@ func (c Config) providerProblems() []error {
 		u, err := url.Parse(c.Callbacks)
 		bad := err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !strings.HasSuffix(u.Path, "/") ||
 			u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Host))
-		report(bad, "Callbacks is %q; with Providers it must be an https address that ends in a slash", c.Callbacks)
+		report(bad, "Callbacks is %q; with Providers it must be an address that ends in a slash, by https or to a loopback host", c.Callbacks)
 	}
 	return problems
 }

@@ -13,7 +13,8 @@ import (
 // A provider turns a trip into an address to go to, and what comes back into who it is; and nothing else. The service
 // owns what keeps a trip its own: the state, the nonce and the verifier, which browser began it and which one came
 // back, that it serves once and for how long, where it returns to, and which issuer may answer. It looks at the
-// address that Begin returns and refuses one that does not carry them.
+// address that Begin returns and refuses one that does not carry them; see Departure. Each call ends after
+// Config.ProviderTimeout, and a panic in one is an error like others.
 type Provider interface {
 	// Info describes the provider. It returns the same each time.
 	Info() ProviderInfo
@@ -27,9 +28,9 @@ type Provider interface {
 // ProviderInfo describes a provider.
 type ProviderInfo struct {
 	// ID names the provider in addresses, links and sessions: 1 to 32 of a to z, 0 to 9 and the hyphen. It must stay
-	// what it is.
+	// what it is. Required.
 	ID string
-	// Name is what people call it: "Google".
+	// Name is what people call it: "Google". Required.
 	Name string
 	// FormPost says that it answers by a form that the browser posts from its site to ours (OAuth 2.0 Form Post
 	// Response Mode). Else it answers in the address.
@@ -38,7 +39,8 @@ type ProviderInfo struct {
 	// that, coming back from it proves who somebody is, and not that they are there: it serves to sign in and not to
 	// step up.
 	Reauthenticates bool
-	// NoPKCE and NoNonce say that it cannot do these. Whoever steals a code from somebody's browser can then redeem it
+	// NoPKCE and NoNonce say that it cannot do these, and then they need not be in the address that Begin returns. A
+	// provider that is sent a challenge and does not check the verifier cannot do PKCE either. Whoever steals a code from somebody's browser can then redeem it
 	// in a sign-in of their own, unless it has at least one of the two. The report tells.
 	NoPKCE, NoNonce bool
 	// Notes are what else the report should tell of it, a sentence each.
@@ -59,7 +61,8 @@ type Trip struct {
 	MaxAge time.Duration
 	// Language is the person's, as a BCP 47 tag; may be empty.
 	Language string
-	Now      time.Time
+	// Now is the service's time, by which to judge what comes back.
+	Now time.Time
 	// Keep is what Begin returned under this name; in Begin it is empty.
 	Keep []byte
 }
@@ -72,28 +75,33 @@ func (t Trip) Challenge() string {
 
 // Departure is where to send a person.
 type Departure struct {
-	// URL is the provider's address: https, or http to a loopback host in development. At most 4 KiB.
+	// URL is the provider's address: https, or http to a loopback host in development. At most 4 KiB. It is an
+	// authorization request (RFC 6749 §4.1.1). Its query must have each of these exactly once: response_type=code; state
+	// and redirect_uri of the Trip; its Challenge as code_challenge, with code_challenge_method=S256, but for NoPKCE; its
+	// nonce, but for NoNonce; and with FormPost response_mode=form_post.
 	URL string
-	// Issuer is who will answer, to be compared with the answer's iss (RFC 9207); empty if it is not known before.
+	// Issuer is who will answer, to be compared with the answer's iss (RFC 9207), at most 512 bytes; empty if it is not
+	// known before.
 	Issuer string
 	// TellsIssuer says that the answer must name it.
 	TellsIssuer bool
-	// Keep is what the provider needs again in Complete, at most 4 KiB. It is kept as it is, so no secret belongs
+	// Keep is what the provider needs again in Complete, at most 2 KiB. It is kept as it is, so no secret belongs
 	// in it.
 	Keep []byte
 }
 
-// Answer is what a provider's answer brought, of which the service has checked what it can.
+// Answer is what a provider's answer brought in the parameters code, iss and user, of which the service has checked what
+// it can. Answers with an error come to no provider.
 type Answer struct {
-	Code   Secret // the authorization code
+	Code   Secret // the authorization code; never empty, at most 4 KiB
 	Issuer string // the answer's iss; empty if it had none
-	// User is Apple's parameter of that name: unsigned, so good for a name to show and for nothing else. At most 4 KiB.
+	// User is Apple's parameter of that name: unsigned, so good for a name to show and for nothing else. At most 1 KiB.
 	User string
 }
 
-// ProviderError says why a provider's answer is worth nothing. Its code is for the records; the person is told that the
-// provider did not vouch for them, whatever it was. Other errors of a Provider are told to the person alike and
-// logged as faults.
+// ProviderError says why a provider's answer is worth nothing, or why it could not be asked. The person is told that the
+// provider did not vouch for them, whatever it was, also for other errors of a Provider. All are logged with their
+// cause, and go on record: a ProviderError by its code, others as "timeout" or "fault".
 type ProviderError struct {
 	// Code is a stable code such as "nonce-mismatch".
 	Code string
@@ -128,7 +136,8 @@ type ProviderLogout struct {
 	ExpiresAt time.Time
 }
 
-// LogoutLeader is a Provider where a person can sign out as well (OpenID Connect RP-Initiated Logout 1.0).
+// LogoutLeader is a Provider where a person can sign out as well (OpenID Connect RP-Initiated Logout 1.0). It is optional,
+// as is LogoutVerifier.
 type LogoutLeader interface {
 	// LogoutURL returns the address that a person is sent to, to come back to returnTo with the state; empty if the
 	// provider has none.

@@ -17,7 +17,7 @@ func (s *Service) providerSection(p Provider) ReportSection {
 			told{"no", "it does not promise to authenticate people anew and to tell when it did; ASVS 6.8.4"}),
 		either(len(info.Vouches) > 0, "counts as two factors", told{"with the class " + strings.Join(info.Vouches, " or "), "its acr, as the host trusts it"},
 			told{"never", "a second factor is asked for as after a password"}),
-		either(tells && s.cfg.ProviderSessions != nil, "can end sessions here", told{"yes", "OpenID Connect Back-Channel Logout; ASVS 10.5.5"},
+		either(tells && s.cfg.ProviderSessions != nil, "can end sessions here", told{"yes", "by logout tokens, at " + s.cfg.Callbacks + info.ID + "/logout; OpenID Connect Back-Channel Logout; ASVS 10.5.5"},
 			told{"no", ""}),
 	}
 	if info.NoPKCE && info.NoNonce {

@@ -53,6 +53,7 @@ func TestReportTellsOfProviders(t *testing.T) {
 	require.Equal(t, map[string][]string{"issuer": {"https://acme.example"}}, titled(r, "Of its own"))
 	var back auth.Report
 	markdown, encoded := both(t, s.Service)
+	require.Contains(t, markdown, "https://app.example/auth/provider/bare/logout", "the other address to register")
 	require.NoError(t, json.Unmarshal([]byte(encoded), &back))
 	require.Equal(t, markdown, back.Markdown())
 

@@ -607,6 +607,14 @@ func TestDepartures(t *testing.T) {
 			require.Equal(t, flow.ProviderFailed, p.View.Refusal.Reason)
 		})
 	}
+	t.Run("all at once", func(t *testing.T) { // whoever writes a provider need not find out one by one
+		s := newSocial(t)
+		s.posting.begin = func(_ auth.Trip, q *url.Values) { *q = url.Values{} }
+		_, err := s.browser().leave("posting")
+		require.NoError(t, err)
+		require.Contains(t, s.logs.String(),
+			"does not carry, once and as auth.Departure says: code_challenge, code_challenge_method, nonce, redirect_uri, response_mode, response_type, state")
+	})
 	for _, issuer := range []string{"http://acme.example", "javascript:alert(1)//", "//acme.example", "https://user@acme.example", "https:acme.example"} {
 		s := newSocial(t)
 		s.acme.issuer = issuer
@@ -614,6 +622,31 @@ func TestDepartures(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, p.Departure, issuer)
 	}
+}
+
+// What can be missing or wrong around providers is told when the host starts.
+func TestNewChecksProviders(t *testing.T) {
+	var none *acme
+	cfg := newSocial(t).cfg
+	for want, change := range map[string]func(*auth.Config){
+		"Links is required with Providers":           func(c *auth.Config) { c.Links = nil },
+		`Callbacks is ""`:                            func(c *auth.Config) { c.Callbacks = "" },
+		"ends in a slash":                            func(c *auth.Config) { c.Callbacks = "https://app.example/auth/provider" },
+		"by https or to a loopback host":             func(c *auth.Config) { c.Callbacks = "http://app.example/auth/provider/" },
+		"ProviderTimeout is":                         func(c *auth.Config) { c.ProviderTimeout = time.Hour },
+		"Providers[1] is nil":                        func(c *auth.Config) { c.Providers = []auth.Provider{newAcme("a", "A"), none} },
+		`Providers[1] has the id "a", which another`: func(c *auth.Config) { c.Providers = []auth.Provider{newAcme("a", "A"), newAcme("a", "B")} },
+		`Providers[0] has the id "A B"; it must be`:  func(c *auth.Config) { c.Providers = []auth.Provider{newAcme("A B", "A")} },
+		"Providers[0] has no name to show":           func(c *auth.Config) { c.Providers = []auth.Provider{newAcme("a", "")} },
+	} {
+		bad := cfg
+		change(&bad)
+		_, err := auth.New(bad)
+		require.ErrorContains(t, err, want)
+	}
+	cfg.Callbacks = "http://localhost:8080/auth/provider/"
+	_, err := auth.New(cfg)
+	require.NoError(t, err)
 }
 
 // TestTripsAreApart: no two trips have a secret in common, and none can be made from what the store has.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,10 +152,15 @@ func departs(d Departure, info ProviderInfo, t Trip) error {
 	if info.FormPost {
 		must["response_mode"] = "form_post"
 	}
+	var lacking []string
 	for name, value := range must {
 		if got := query[name]; len(got) != 1 || got[0] != value {
-			return wrong("does not carry the " + name + " that it was given")
+			lacking = append(lacking, name)
 		}
+	}
+	if len(lacking) > 0 {
+		slices.Sort(lacking)
+		return wrong("does not carry, once and as auth.Departure says: " + strings.Join(lacking, ", "))
 	}
 	return nil
 }
@@ -166,7 +172,7 @@ func reachable(address string) bool {
 }
 
 // unvouched is what the person is told when a provider did not vouch for them: the same for whatever it was. The
-// records have the code; what is no ProviderError is a fault as well.
+// records have the code, and the log has the cause.
 func (j *job) unvouched(ctx context.Context, provider string, err error) flow.Refusal {
 	j.detail = provider + ": fault"
 	var known *ProviderError

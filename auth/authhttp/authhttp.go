@@ -21,7 +21,8 @@
 //
 // What a request must pass before it is looked at: the cross-origin check of net/http, a form token bound
 // to the browser or to the session (forms), the content type application/json (the API), a size limit, and
-// strict reading: malformed UTF-8, unknown fields, repeated fields and trailing data are refused.
+// strict reading: malformed UTF-8, unknown fields, repeated fields and trailing data are refused. A program that posts
+// forms, such as a test, sends Sec-Fetch-Site: same-origin, or Origin, as every browser does.
 //
 // What this package does not do: it sends no Strict-Transport-Security and does not redirect from http to
 // https, which is for the host's server; it keeps nothing of one request for another, but for which language
@@ -129,7 +130,7 @@ func newHandler(cfg Config, svc service) (*Handler, error) {
 		problems = append(problems, errors.New("Service is required"))
 	}
 	if svc != nil && len(svc.Providers()) > 0 && svc.Callbacks() != cfg.Origin+cfg.Prefix+providerPath {
-		problems = append(problems, fmt.Errorf("the service has providers answer below %s, and here that is %s", svc.Callbacks(), cfg.Origin+cfg.Prefix+providerPath))
+		problems = append(problems, fmt.Errorf("the service's Callbacks is %q; with this Origin and Prefix it must be %q", svc.Callbacks(), cfg.Origin+cfg.Prefix+providerPath))
 	}
 	languages, err := newLanguages(cfg.Language, cfg.Catalogs)
 	problems = append(problems, err)

@@ -39,6 +39,17 @@ func TestNewAcceptsAService(t *testing.T) {
 	require.NotNil(t, h)
 }
 
+// Providers answer where the pages are, or nowhere.
+func TestNewWantsTheCallbacksBelowItsPrefix(t *testing.T) {
+	svc := &fake{social: []auth.ProviderInfo{{ID: "acme", Name: "Acme"}}}
+	_, err := authhttp.NewWith(config(), svc)
+	require.NoError(t, err)
+	cfg := config()
+	cfg.Prefix = "/login"
+	_, err = authhttp.NewWith(cfg, svc)
+	require.ErrorContains(t, err, `the service's Callbacks is "https://app.example/auth/provider/"; with this Origin and Prefix it must be "https://app.example/login/provider/"`)
+}
+
 func TestOrigins(t *testing.T) {
 	for _, c := range []struct {
 		origin string

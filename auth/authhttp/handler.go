@@ -30,6 +30,7 @@ import (
 //	/confirm          prove again who you are (level, max_age, return_to), or confirm an act of the host's (POST)
 //	/passkey          begins a passkey ceremony, for the script of these pages (POST)
 //	/provider/{id}/callback  where a provider sends people back to
+//	/provider/{id}/logout    where it sends logout tokens (POST)
 //	/connections/add  begins to connect a provider, and /connections/remove to disconnect one (POST)
 //	/signed-out       where people come back to who signed out at their provider too
 //	/factors/add      begins to add a second factor, and /factors/remove to remove one (POST)

@@ -74,7 +74,9 @@ type Config struct {
 	SignUp bool
 	// Providers are social providers that people can connect and then sign in with (federation/presets,
 	// federation/oidc, federation/goth), in the order in which they are offered. The redirect address to register
-	// with each is Origin, "/auth/provider/", its id and "/callback".
+	// with each is Origin, "/auth/provider/", its id and "/callback"; with OpenID providers there are also Origin and
+	// "/auth/signed-out", where people return to who signed out there, and the redirect address with "/logout" at its end
+	// instead, for logout tokens.
 	Providers []auth.Provider
 	// Passwords, Sessions and Passkeys are the parts' own configurations. In that of passkeys, Keys, Origin and
 	// Product are those of the site unless they are set; its RPID is worth a thought before the first one is made.

@@ -25,7 +25,7 @@ var own = openIDProvider{
 	issuer: flag.String("oidc-issuer", "", "let people connect the OpenID provider with this `issuer`, instead of one that comes with the site"),
 	client: flag.String("oidc-client", "quickstart", "the `id` that the provider knows this site by"),
 	secret: flag.String("oidc-secret-file", "", "the `file` with the secret that goes with it"),
-	name:   flag.String("oidc-name", "OpenID", "what people `call` the provider"),
+	name:   flag.String("oidc-name", "OpenID", "the `name` that people know the provider by"),
 }
 
 type openIDProvider struct{ issuer, client, secret, name *string }
@@ -51,6 +51,7 @@ func (p openIDProvider) connect(c *standard.Config) error {
 		return err
 	}
 	c.Providers = append(c.Providers, provider)
+	fmt.Printf("At %s/auth/account people can connect %s, which sends them back to %[1]s/auth/provider/openid/callback.\n", c.Origin, *p.name)
 	return nil
 }
 
@@ -92,6 +93,6 @@ func (p openIDProvider) connectDemo(c *standard.Config) error {
 	}
 	c.Providers = append(c.Providers, provider)
 	go func() { log.Print((&http.Server{Handler: demo, ReadHeaderTimeout: 10 * time.Second}).Serve(listener)) }()
-	fmt.Printf("People can also connect %s, a provider at %s, and sign in with it.\n", "Demo ID", issuer)
+	fmt.Printf("At %s/auth/account people can connect Demo ID, a provider at %s, and then sign in with it.\n", c.Origin, issuer)
 	return nil
 }

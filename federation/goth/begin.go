@@ -72,7 +72,9 @@ func (c Config) open(t *trip, redirectURI string) (goth.Provider, error) {
 	switch {
 	case err != nil && coded(err):
 		return nil, err
-	case err != nil || g == nil:
+	case err != nil:
+		return nil, refuse(CodeProvider, "Make returned an error, which is not repeated, since it may hold a secret")
+	case g == nil:
 		return nil, refuse(CodeProvider, "Make returned no provider")
 	case refusals[nameOf(g)] != "":
 		return nil, refuse(CodeProvider, "goth's "+nameOf(g)+" is not taken: "+refusals[nameOf(g)])

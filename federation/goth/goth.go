@@ -60,6 +60,8 @@ type Config struct {
 	// Make returns a goth provider that is new, makes all its requests with client and has its answers sent to
 	// redirectURI. Required. It is called for each half of each trip, and by New; it must be safe for concurrent use.
 	//
+	// What its errors say is thrown away, as with goth's, so it logs itself why it fails.
+	//
 	// New refuses some of goth's providers, and says why: those of OAuth 1.0 and OpenID 2.0, which have no state
 	// (twitter, tumblr, xero, steam); those that make requests with a client of their own (discord, fitbit, yandex and
 	// others); those of services that federation/oidc or federation/presets serves better (openidConnect, google, apple and
@@ -89,7 +91,7 @@ type Config struct {
 
 const (
 	maxName      = 64
-	maxKeep      = 4 << 10 // of auth.Departure
+	maxKeep      = 2 << 10 // of auth.Departure
 	maxURL       = 4 << 10
 	issuerPrefix = "goth:"
 )
@@ -109,7 +111,8 @@ type Provider struct {
 var _ auth.Provider = (*Provider)(nil)
 
 // New returns a Provider. Its error names every problem of the configuration. It makes no network request by itself:
-// goth's provider is tried against a client that refuses all.
+// goth's provider is tried against a client that refuses all. So a client id or secret that is wrong shows when somebody
+// comes back from the provider, and not before.
 func New(c Config) (*Provider, error) {
 	problems := c.problems()
 	p := &Provider{config: c}

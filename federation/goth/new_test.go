@@ -124,8 +124,10 @@ func TestRefusedShapes(t *testing.T) {
 		"a token before the code":  {func(o *odd) { o.marshal = func() string { return `{"AuthURL":"","RequestToken":"8ldIZyxQ"}` } }, "may be a token"},
 		"a nested one":             {func(o *odd) { o.marshal = func() string { return `{"RequestToken":{"Token":"8ldIZyxQ"}}` } }, "more than its address"},
 		"a session that is a form": {func(o *odd) { o.marshal = func() string { return "token=8ldIZyxQ" } }, "not a JSON object"},
-		"an endless session":       {func(o *odd) { o.marshal = func() string { return strings.Repeat(" ", 5000) } }, "bytes"},
-		"an empty one":             {func(o *odd) { o.marshal = func() string { return "" } }, "bytes"},
+		"an endless session": {func(o *odd) { // longer than the service keeps
+			o.marshal = func() string { return `{"AuthURL":""}` + strings.Repeat(" ", 2<<10) }
+		}, "bytes"},
+		"an empty one": {func(o *odd) { o.marshal = func() string { return "" } }, "bytes"},
 		"a request in Begin": {func(o *odd) {
 			o.begin = func(o *odd, state string) (goth.Session, error) {
 				_, _ = o.client.Get("https://odd.example/request_token")
@@ -170,6 +172,9 @@ func TestMakeThatFails(t *testing.T) {
 			_, err := viagoth.New(config)
 			require.ErrorContains(t, err, "Make")
 			require.NotContains(t, err.Error(), clientSecret)
+			if name == "an error" {
+				require.ErrorContains(t, err, "Make returned an error")
+			}
 			if strings.HasSuffix(name, " client") {
 				require.ErrorContains(t, err, "did not give its client to the provider")
 			}

@@ -111,3 +111,9 @@ func TestHostedDomain(t *testing.T) {
 		require.Equal(t, auth.EmailAuthoritative, id.EmailTrust)
 	}
 }
+
+// A secret that is missing is told once, in the words of the preset's own field.
+func TestASecretThatIsMissing(t *testing.T) {
+	_, err := presets.Google(presets.GoogleConfig{ClientID: theClient})
+	require.EqualError(t, err, "presets: invalid GoogleConfig: ClientSecret is required")
+}

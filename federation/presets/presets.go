@@ -6,7 +6,8 @@
 //
 // At each service a client is registered first, with a redirect address that is the site's origin, then
 // "/auth/provider/", the provider's id and "/callback" (with other assemblies auth.Config.Callbacks says what stands
-// before the id):
+// before the id). A service that asks where people return to when they sign out gets the origin and "/auth/signed-out",
+// and one that sends logout tokens gets the redirect address with "logout" in the place of "callback":
 //
 //	service    where to register                             redirect address ends in   the host copies
 //	Google     console.cloud.google.com, Credentials         google/callback            client id, secret
@@ -52,7 +53,9 @@ import (
 // open makes the provider. All of these services register clients that have a secret, and take it in the body of the
 // token request, as their documentation shows it.
 func open(service string, c oidc.Config, problems ...error) (*oidc.Provider, error) {
-	c.ClientAuth = oidc.ClientSecretPost
+	if !c.ClientSecret.IsZero() || c.MintSecret != nil { // that there is none is among the problems
+		c.ClientAuth = oidc.ClientSecretPost
+	}
 	p, err := oidc.New(c)
 	if err = errors.Join(append(problems, err)...); err != nil {
 		return nil, fmt.Errorf("presets: invalid %sConfig: %w", service, err)
