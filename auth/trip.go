@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -182,6 +183,10 @@ func (j *job) unvouched(ctx context.Context, provider string, err error) flow.Re
 	case errors.Is(err, context.DeadlineExceeded):
 		j.detail = provider + ": timeout"
 	}
-	j.s.fault(ctx, "provider "+provider, err)
+	if known != nil { // anybody can cause these with a code of their own making, so they are no alarm
+		j.s.log.LogAttrs(ctx, slog.LevelWarn, "provider failed", slog.String("provider", provider), slog.Any("error", err))
+	} else {
+		j.s.fault(ctx, "provider "+provider, err)
+	}
 	return flow.Refusal{Reason: flow.ProviderFailed}
 }
