@@ -245,6 +245,7 @@ func (j *job) secondLook(ctx context.Context) (Progress, error) {
 // for the person. An error means that nothing is to be saved.
 func (j *job) drive(ctx context.Context, e flow.Event) error {
 	for e != nil {
+		j.earn(e)
 		p, err := j.policy(ctx)
 		if err != nil {
 			return err
@@ -261,6 +262,16 @@ func (j *job) drive(ctx context.Context, e flow.Event) error {
 		}
 	}
 	return nil
+}
+
+// earn notes that the event proves something of the account that the flow is about: the step that takes it over is
+// taken under that account's rules. It is said here for every method, since a check that forgot it would let whoever
+// typed the address before in without all that the rules ask for.
+func (j *job) earn(e flow.Event) {
+	checked, ok := e.(flow.ProofChecked)
+	if ok && checked.Failure.Reason == 0 && checked.Proof.Account != "" && checked.Proof.Account == j.flow.Subject.Account {
+		j.proving = true
+	}
 }
 
 // save writes the facts. Whoever else took a step with the same handle has won: this one has not happened.
