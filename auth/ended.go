@@ -79,7 +79,9 @@ func (s *Service) EndedAtProvider(ctx context.Context, provider string, token Se
 	})
 	var bad *ProviderError
 	if errors.As(err, &bad) {
-		s.decided(ctx, AuditEvent{What: "provider-logout-refused", Reason: flow.Forbidden.String(), Detail: provider + ": " + cleanAgent(bad.Code)})
+		if j.worthTelling(ctx, "logout-refused|"+provider) {
+			s.decided(ctx, AuditEvent{What: "provider-logout-refused", Reason: flow.Forbidden.String(), Detail: provider + ": " + cleanAgent(bad.Code)})
+		}
 		return flow.Deny(flow.Forbidden)
 	}
 	if err != nil {

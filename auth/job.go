@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -158,10 +159,7 @@ func (j *job) acting(ctx context.Context) (flow.Acting, error) {
 	if err != nil {
 		return flow.Acting{}, fmt.Errorf("auth: find account: %w", err)
 	}
-	subject, err := j.subject(ctx, account.ID, false)
-	if err == nil {
-		subject, err = j.reauthenticates(ctx, subject)
-	}
+	subject, err := j.present(ctx, account.ID)
 	if err != nil {
 		return flow.Acting{}, err
 	}
@@ -173,6 +171,15 @@ func (j *job) acting(ctx context.Context) (flow.Acting, error) {
 	return flow.Acting{
 		Session: session.ID, Typed: account.Display, Subject: subject, Proofs: session.Proofs, Known: known, Trusted: trusted,
 	}, nil
+}
+
+// present reads how the account of a session stands, and whether a provider can tell that its owner is there.
+func (j *job) present(ctx context.Context, id string) (flow.Subject, error) {
+	s, err := j.subject(ctx, id, false)
+	if err != nil {
+		return s, err
+	}
+	return j.reauthenticates(ctx, s)
 }
 
 // subject reads how the account stands. A decoy costs the same read, and finds nothing.
@@ -279,13 +286,16 @@ func (j *job) save(ctx context.Context) error {
 	if j.saved {
 		return nil
 	}
-	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony, Trip: j.trip})
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false) // no page has it, and an address of a provider would be twice as long
+	err := encoder.Encode(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony, Trip: j.trip})
 	if err != nil {
 		return fmt.Errorf("auth: encode flow: %w", err)
 	}
 	r := j.record
 	r.Version++
-	r.Data, r.TouchedAt = data, j.now
+	r.Data, r.TouchedAt = data.Bytes(), j.now
 	r.ExpiresAt = flow.Deadline(j.s.cfg.Limits, j.flow)
 	write := j.s.cfg.Flows.SaveFlow
 	if r.Version == 1 {

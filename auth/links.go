@@ -75,8 +75,11 @@ func (j *job) link(ctx context.Context, id string) (Link, error) {
 
 // providers are those that can meet the need. Before a proof they are all, whoever it is about: which ones an account
 // is connected with would tell strangers that there is such an account. Afterwards they are its own, and where the
-// person must show to be there, those of them that can tell.
+// person must show to be there, those of them that can tell. A native client has none, since no answer would reach it.
 func (j *job) providers(ctx context.Context, need flow.Need, only string) ([]flow.Provider, error) {
+	if j.client.Native {
+		return nil, nil
+	}
 	own := map[string]bool{}
 	if fresh := need == flow.FreshProof; fresh || need == flow.SecondFactor {
 		links, err := j.s.cfg.Links.Links(ctx, j.flow.Subject.Account)

@@ -78,7 +78,7 @@ type Departure struct {
 	Issuer string
 	// TellsIssuer says that the answer must name it.
 	TellsIssuer bool
-	// Keep is what the provider needs again in Complete, at most 4 KiB. It is kept as it is, so no secret belongs
+	// Keep is what the provider needs again in Complete, at most 2 KiB. It is kept as it is, so no secret belongs
 	// in it.
 	Keep []byte
 }
@@ -87,7 +87,7 @@ type Departure struct {
 type Answer struct {
 	Code   Secret // the authorization code
 	Issuer string // the answer's iss; empty if it had none
-	// User is Apple's parameter of that name: unsigned, so good for a name to show and for nothing else. At most 4 KiB.
+	// User is Apple's parameter of that name: unsigned, so good for a name to show and for nothing else. At most 1 KiB.
 	User string
 }
 

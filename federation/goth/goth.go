@@ -89,7 +89,7 @@ type Config struct {
 
 const (
 	maxName      = 64
-	maxKeep      = 4 << 10 // of auth.Departure
+	maxKeep      = 2 << 10 // of auth.Departure
 	maxURL       = 4 << 10
 	issuerPrefix = "goth:"
 )
