@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cardea-auth/cardea/auth"
+	"github.com/cardea-auth/cardea/auth/authtest"
 	"github.com/cardea-auth/cardea/auth/flow"
+	"github.com/cardea-auth/cardea/mfa/webauthn"
 )
 
 // acting is the browser's session.
@@ -180,4 +182,67 @@ func TestALinkThatGoesWhileItIsConnectedAnew(t *testing.T) {
 	require.NoError(t, err, "no fault")
 	require.True(t, removed)
 	require.Equal(t, flow.Stale, reasonOf(p))
+}
+
+// TestACodeThatWasKeptBackOutlivesNoLogout: whoever waits with an answer until the provider has ended its session gets none
+// here by it.
+func TestACodeThatWasKeptBackOutlivesNoLogout(t *testing.T) {
+	s := newSocial(t)
+	a, _ := s.connected(ann, annAtAcme)
+	s.acme.logout = func(auth.Secret) (auth.ProviderLogout, error) {
+		return auth.ProviderLogout{ID: "1", Issuer: s.acme.issuer, Session: "sid-" + annAtAcme}, nil
+	}
+	since := s.clock.Now()
+	s.acme.complete = func(_ context.Context, t auth.Trip, a auth.Answer) (auth.Identity, error) {
+		return auth.Identity{Issuer: s.acme.issuer, Subject: annAtAcme, AuthTime: since, Session: "sid-" + annAtAcme}, nil
+	}
+	b := s.browser()
+	_, err := b.leave("acme")
+	require.NoError(t, err)
+	s.clock.Advance(time.Minute)
+	require.NoError(t, s.EndedAtProvider(s.ctx, "acme", auth.NewSecret("token")))
+	s.clock.Advance(time.Minute)
+	before := s.live(a.ID)
+	p, err := b.comeBack("acme", answerOf(s.acme, s.acme.trip(), annAtAcme))
+	require.NoError(t, err)
+	require.Nil(t, p.Session)
+	require.Equal(t, before, s.live(a.ID))
+	since = s.clock.Now()
+	p, err = s.visit(s.browser(), s.acme, annAtAcme)
+	require.NoError(t, err)
+	require.NotNil(t, p.Session, "who signed in there anew is let in")
+}
+
+// TestTheLastPasskeyStaysWhereItsProviderLeft: a connection with a provider that is not offered any more signs nobody in,
+// so it is no reason to let the last passkey go.
+func TestTheLastPasskeyStaysWhereItsProviderLeft(t *testing.T) {
+	s := newSocial(t, func(c *auth.Config) {
+		var err error
+		c.Passkeys, err = webauthn.New(webauthn.Config{Keys: c.Keys, Origin: site, Product: "Test"})
+		require.NoError(t, err)
+		c.Entry = nil
+	})
+	a, err := s.CreateAccount(s.ctx, auth.NewAccount{Identifier: ann})
+	require.NoError(t, err)
+	_, err = s.store.SetStatus(s.ctx, a.ID, s.standing(a.ID), flow.Active, s.clock.Now())
+	require.NoError(t, err)
+	_, err = s.store.AddLink(s.ctx, auth.LinkChange{
+		Link: auth.Link{ID: auth.LinkID(s.acme.issuer, annAtAcme), Account: a.ID, Method: flow.Social, Provider: "acme", Issuer: s.acme.issuer, Subject: annAtAcme},
+		From: s.standing(a.ID), Now: s.clock.Now(),
+	})
+	require.NoError(t, err)
+	b, device := s.browser(), authtest.NewAuthenticator(site)
+	_, err = s.visit(b, s.acme, annAtAcme)
+	require.NoError(t, err)
+	s.letters()
+	s.register(b, device)
+	_, err = b.touch(device)
+	require.NoError(t, err)
+	p, err := b.remove(s.factorsOf(a.ID)[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, flow.Removal, p.View.Need)
+	s.acme.info.ID = "renamed"
+	p, err = b.remove(s.factorsOf(a.ID)[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, flow.FactorRequired, reasonOf(p))
 }
