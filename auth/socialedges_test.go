@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -245,4 +246,40 @@ func TestTheLastPasskeyStaysWhereItsProviderLeft(t *testing.T) {
 	p, err = b.remove(s.factorsOf(a.ID)[0].ID)
 	require.NoError(t, err)
 	require.Equal(t, flow.FactorRequired, reasonOf(p))
+}
+
+// TestTwoDisconnectsLeaveAWayIn: each of two flows saw that another connection remains; one of them goes through.
+func TestTwoDisconnectsLeaveAWayIn(t *testing.T) {
+	for range 20 {
+		s := newSocial(t, func(c *auth.Config) { c.Posted = nil })
+		a, err := s.CreateAccount(s.ctx, auth.NewAccount{Identifier: ann})
+		require.NoError(t, err)
+		_, err = s.store.SetStatus(s.ctx, a.ID, s.standing(a.ID), flow.Active, s.clock.Now())
+		require.NoError(t, err)
+		var flows []func()
+		for _, p := range []*acme{s.acme, s.other} {
+			_, err = s.store.AddLink(s.ctx, auth.LinkChange{
+				Link: auth.Link{ID: auth.LinkID(p.issuer, "ann"), Account: a.ID, Method: flow.Social, Provider: p.info.ID, Issuer: p.issuer, Subject: "ann"},
+				From: s.standing(a.ID), Now: s.clock.Now(),
+			})
+			require.NoError(t, err)
+		}
+		for _, p := range []*acme{s.acme, s.other} {
+			b := s.browser()
+			_, err := s.visit(b, p, "ann")
+			require.NoError(t, err)
+			at, err := s.Begin(s.ctx, auth.BeginRequest{Goal: flow.Linking, Target: flow.Target{Remove: auth.LinkID(p.issuer, "ann")}, Client: b.client()})
+			require.NoError(t, err)
+			require.Equal(t, flow.Removal, at.View.Need)
+			flows = append(flows, func() { _, _ = b.do(at.Handle, "remove", auth.Inputs{}) })
+		}
+		var in sync.WaitGroup
+		for _, remove := range flows {
+			in.Go(remove)
+		}
+		in.Wait()
+		links, err := s.store.Links(s.ctx, a.ID)
+		require.NoError(t, err)
+		require.NotEmpty(t, links)
+	}
 }
