@@ -45,6 +45,8 @@ func readAnswer(params map[string][]string) (state string, a answer) {
 			a.Bad = "repeated-" + name
 		case len(values) == 1 && len(values[0]) > longest:
 			a.Bad = "long-" + name
+		case len(values) == 1 && strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }): // RFC 6749 §A
+			a.Bad = "malformed-" + name
 		case len(values) == 1:
 			return values[0]
 		}
@@ -52,8 +54,8 @@ func readAnswer(params map[string][]string) (state string, a answer) {
 	}
 	state = one("state", 256)
 	a.Code, a.Issuer, a.Error = one("code", longestCode), one("iss", longestIssuer), one("error", longestErrorCode)
-	if len(params["user"]) == 1 && len(params["user"][0]) <= longestUser {
-		a.User = params["user"][0]
+	if user := params["user"]; len(user) == 1 && len(user[0]) <= longestUser && utf8.ValidString(user[0]) && !strings.ContainsFunc(user[0], unicode.IsControl) {
+		a.User = user[0]
 	}
 	switch {
 	case a.Bad != "":
@@ -142,7 +144,8 @@ func (s *Service) ReturnParked(ctx context.Context, provider, flowID string, c C
 // others are forged, or somebody else's that a browser was made to bring (login CSRF).
 func (s *Service) turnedAway(ctx context.Context, provider string, c Client, err error) {
 	var d *DeniedError
-	if !errors.As(err, &d) || !s.heard(ctx, d.Reason.String()) {
+	j := &job{s: s, now: s.now(), client: c}
+	if !errors.As(err, &d) || !s.heard(ctx, d.Reason.String()) || !j.worthTelling(ctx, "answer-refused|"+j.prefixKey()) {
 		return
 	}
 	e := AuditEvent{
@@ -155,6 +158,14 @@ func (s *Service) turnedAway(ctx context.Context, provider string, c Client, err
 		e.Prefix = p.String()
 	}
 	s.decided(ctx, e)
+}
+
+// worthTelling reports whether a refusal of what anybody can send, as often as they like, is put on record: of a flood,
+// so many that it shows, and not all.
+func (j *job) worthTelling(ctx context.Context, key string) bool {
+	t := j.s.throttle
+	taken, err := j.s.cfg.Counters.Take(ctx, []Bucket{{Key: key, Cap: t.BeginCap, Leak: t.BeginLeak, Forget: forget}}, j.now)
+	return err != nil || taken.OK
 }
 
 func (s *Service) comesForParked(ctx context.Context, provider, flowID string, c Client) (Progress, error) {
@@ -298,14 +309,15 @@ func (j *job) identified(ctx context.Context, e flow.CheckProof, i Identity) (fl
 	}
 	link, err := j.s.cfg.Links.FindLink(ctx, proof.Credential)
 	if errors.Is(err, ErrNotFound) {
-		j.detail, j.stranger = e.Connection, &Link{
-			ID: proof.Credential, Method: e.Method, Provider: e.Connection, Issuer: i.Issuer, Subject: i.Subject,
-			Email: i.Email, Name: i.Name, LinkedAt: j.now.UTC(),
-		}
-		return flow.ProofChecked{Proof: proof}, nil
+		return j.unconnected(e, proof, i), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("auth: find link: %w", err)
+	}
+	if link.Method != e.Method || link.Provider != e.Connection {
+		// The issuer is what a provider's own code says. One that says another's, by mistake or not, must not open what
+		// was connected through that one.
+		return flow.ProofChecked{Failure: j.unvouched(ctx, e.Connection, &ProviderError{Code: "connected-through-another"})}, nil
 	}
 	state, err := j.s.cfg.Accounts.State(ctx, link.Account)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -313,7 +325,7 @@ func (j *job) identified(ctx context.Context, e flow.CheckProof, i Identity) (fl
 	}
 	err = j.s.cfg.Links.UseLink(ctx, link.Account, link.ID, i.Email, i.Name, j.now)
 	if errors.Is(err, ErrStale) {
-		return flow.ProofChecked{Proof: proof}, nil // it was disconnected in this moment
+		return j.unconnected(e, proof, i), nil // it was disconnected in this moment
 	}
 	if err != nil {
 		return nil, fmt.Errorf("auth: use link: %w", err)
@@ -321,6 +333,15 @@ func (j *job) identified(ctx context.Context, e flow.CheckProof, i Identity) (fl
 	j.detail = e.Connection
 	proof.Account = link.Account
 	return flow.ProofChecked{Proof: proof, Epochs: state.Epochs}, nil
+}
+
+// unconnected is an identity that is connected with nobody. It waits in the job, in case that it is to be.
+func (j *job) unconnected(e flow.CheckProof, proof flow.Proof, i Identity) flow.Event {
+	j.detail, j.stranger = e.Connection, &Link{
+		ID: proof.Credential, Method: e.Method, Provider: e.Connection, Issuer: i.Issuer, Subject: i.Subject,
+		Email: i.Email, Name: i.Name, LinkedAt: j.now.UTC(),
+	}
+	return flow.ProofChecked{Proof: proof}
 }
 
 // vouchedFor is the level that the provider's word counts as here.

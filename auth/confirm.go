@@ -74,7 +74,7 @@ func (j *job) spend(ctx context.Context, session Session, r ConfirmedRequest) er
 	if !j.s.confirmations.Check(j.record.Key, secret, confirmationParts(j.record, session.ID, r.Operation.hash)...) {
 		return flow.Deny(flow.StepUpRequired)
 	}
-	subject, err := j.subject(ctx, session.Account, false)
+	subject, err := j.present(ctx, session.Account)
 	if err != nil {
 		return err
 	}

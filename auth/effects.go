@@ -139,7 +139,6 @@ func (j *job) checkPassword(ctx context.Context) (flow.Event, error) {
 	if upgrade {
 		j.rehash(ctx, hash)
 	}
-	j.proving = true
 	return flow.ProofChecked{Proof: flow.Proof{Method: flow.Password, Account: subject.Account}}, nil
 }
 
@@ -255,6 +254,9 @@ func (j *job) unchanged(ctx context.Context) (problem string, err error) {
 // issueSession claims the flow before it makes the session. If the session then cannot be made, the person
 // begins again.
 func (j *job) issueSession(ctx context.Context, e flow.IssueSession) (flow.Event, error) {
+	if j.rules == nil { // cannot be; without the account's rules nothing would be unmet
+		return nil, errors.New("auth: issue session: the account's rules were not asked for")
+	}
 	if err := j.claim(ctx, flow.SessionIssued{}); err != nil {
 		return nil, err
 	}

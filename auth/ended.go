@@ -33,12 +33,17 @@ func (j *job) attach(ctx context.Context, e flow.IssueSession) error {
 		if !p.Method.Redirects() {
 			continue
 		}
-		for _, key := range []string{p.Origin, p.Credential} {
-			if key != "" {
-				list = append(list, ProviderSession{
-					Key: key, Account: e.Account, Session: j.issued.ID, Since: p.At, ExpiresAt: j.now.Add(keptOrigin),
-				})
+		ours := ProviderSession{Account: e.Account, Session: j.issued.ID, Since: p.At, ExpiresAt: j.now.Add(keptOrigin)}
+		if ours.Key = p.Credential; ours.Key != "" {
+			list = append(list, ours)
+		}
+		if ours.Key = p.Origin; ours.Key != "" {
+			// A code can be kept back for a while. It says nothing that was not so when the person authenticated, and the
+			// session which they had of it may have ended since.
+			if !p.AuthTime.IsZero() && p.AuthTime.Before(p.At) {
+				ours.Since = p.AuthTime
 			}
+			list = append(list, ours)
 		}
 	}
 	if len(list) == 0 {
@@ -79,7 +84,9 @@ func (s *Service) EndedAtProvider(ctx context.Context, provider string, token Se
 	})
 	var bad *ProviderError
 	if errors.As(err, &bad) {
-		s.decided(ctx, AuditEvent{What: "provider-logout-refused", Reason: flow.Forbidden.String(), Detail: provider + ": " + cleanAgent(bad.Code)})
+		if j.worthTelling(ctx, "logout-refused|"+provider) {
+			s.decided(ctx, AuditEvent{What: "provider-logout-refused", Reason: flow.Forbidden.String(), Detail: provider + ": " + cleanAgent(bad.Code)})
+		}
 		return flow.Deny(flow.Forbidden)
 	}
 	if err != nil {

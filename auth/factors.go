@@ -328,7 +328,11 @@ func (j *job) removes(ctx context.Context, acting flow.Acting, goal flow.Goal, t
 		return flow.Deny(flow.NotFound)
 	}
 	t.Last = others == 0
-	t.Sole = t.Enrol == flow.Passkey && passkeys == 0 && acting.Subject.Enrolled&flow.MethodsOf(flow.Password, flow.Social, flow.SSO) == 0
+	if t.Enrol == flow.Passkey && passkeys == 0 && !acting.Subject.Enrolled.Has(flow.Password) {
+		linked, err := j.linked(ctx, acting.Subject)
+		t.Sole = !linked
+		return err
+	}
 	return nil
 }
 

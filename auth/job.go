@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -158,10 +159,7 @@ func (j *job) acting(ctx context.Context) (flow.Acting, error) {
 	if err != nil {
 		return flow.Acting{}, fmt.Errorf("auth: find account: %w", err)
 	}
-	subject, err := j.subject(ctx, account.ID, false)
-	if err == nil {
-		subject, err = j.reauthenticates(ctx, subject)
-	}
+	subject, err := j.present(ctx, account.ID)
 	if err != nil {
 		return flow.Acting{}, err
 	}
@@ -173,6 +171,15 @@ func (j *job) acting(ctx context.Context) (flow.Acting, error) {
 	return flow.Acting{
 		Session: session.ID, Typed: account.Display, Subject: subject, Proofs: session.Proofs, Known: known, Trusted: trusted,
 	}, nil
+}
+
+// present reads how the account of a session stands, and whether a provider can tell that its owner is there.
+func (j *job) present(ctx context.Context, id string) (flow.Subject, error) {
+	s, err := j.subject(ctx, id, false)
+	if err != nil {
+		return s, err
+	}
+	return j.reauthenticates(ctx, s)
 }
 
 // subject reads how the account stands. A decoy costs the same read, and finds nothing.
@@ -245,6 +252,7 @@ func (j *job) secondLook(ctx context.Context) (Progress, error) {
 // for the person. An error means that nothing is to be saved.
 func (j *job) drive(ctx context.Context, e flow.Event) error {
 	for e != nil {
+		j.earn(e)
 		p, err := j.policy(ctx)
 		if err != nil {
 			return err
@@ -263,18 +271,31 @@ func (j *job) drive(ctx context.Context, e flow.Event) error {
 	return nil
 }
 
+// earn notes that the event proves something of the account that the flow is about: the step that takes it over is
+// taken under that account's rules. It is said here for every method, since a check that forgot it would let whoever
+// typed the address before in without all that the rules ask for.
+func (j *job) earn(e flow.Event) {
+	checked, ok := e.(flow.ProofChecked)
+	if ok && checked.Failure.Reason == 0 && checked.Proof.Account != "" && checked.Proof.Account == j.flow.Subject.Account {
+		j.proving = true
+	}
+}
+
 // save writes the facts. Whoever else took a step with the same handle has won: this one has not happened.
 func (j *job) save(ctx context.Context) error {
 	if j.saved {
 		return nil
 	}
-	data, err := json.Marshal(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony, Trip: j.trip})
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false) // no page has it, and an address of a provider would be twice as long
+	err := encoder.Encode(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony, Trip: j.trip})
 	if err != nil {
 		return fmt.Errorf("auth: encode flow: %w", err)
 	}
 	r := j.record
 	r.Version++
-	r.Data, r.TouchedAt = data, j.now
+	r.Data, r.TouchedAt = data.Bytes(), j.now
 	r.ExpiresAt = flow.Deadline(j.s.cfg.Limits, j.flow)
 	write := j.s.cfg.Flows.SaveFlow
 	if r.Version == 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cardea-auth/cardea/auth/flow"
 )
@@ -75,8 +76,11 @@ func (j *job) link(ctx context.Context, id string) (Link, error) {
 
 // providers are those that can meet the need. Before a proof they are all, whoever it is about: which ones an account
 // is connected with would tell strangers that there is such an account. Afterwards they are its own, and where the
-// person must show to be there, those of them that can tell.
+// person must show to be there, those of them that can tell. A native client has none, since no answer would reach it.
 func (j *job) providers(ctx context.Context, need flow.Need, only string) ([]flow.Provider, error) {
+	if j.client.Native {
+		return nil, nil
+	}
 	own := map[string]bool{}
 	if fresh := need == flow.FreshProof; fresh || need == flow.SecondFactor {
 		links, err := j.s.cfg.Links.Links(ctx, j.flow.Subject.Account)
@@ -196,8 +200,8 @@ func (j *job) disconnects(ctx context.Context, acting flow.Acting, t *flow.Targe
 		switch {
 		case l.ID == t.Remove:
 			there, t.Enrol = true, l.Method
-		case l.Method == flow.SSO || j.s.provider(l.Provider) != nil:
-			others = true // another way in that still leads here
+		case j.s.leadsHere(l):
+			others = true
 		}
 	}
 	if !there {
@@ -206,6 +210,23 @@ func (j *job) disconnects(ctx context.Context, acting flow.Acting, t *flow.Targe
 	passkeys := j.s.cfg.Passkeys != nil && acting.Subject.Enrolled.Has(flow.Passkey)
 	t.Sole = !others && !passkeys && !acting.Subject.Enrolled.Has(flow.Password)
 	return nil
+}
+
+// leadsHere reports whether the link can still sign somebody in: its provider may be offered no more.
+func (s *Service) leadsHere(l Link) bool {
+	return l.Method == flow.SSO || s.provider(l.Provider) != nil
+}
+
+// linked reports whether one of the account's links can.
+func (j *job) linked(ctx context.Context, subject flow.Subject) (bool, error) {
+	if j.s.cfg.Links == nil || subject.Enrolled&flow.MethodsOf(flow.Social, flow.SSO) == 0 {
+		return false, nil
+	}
+	links, err := j.s.cfg.Links.Links(ctx, subject.Account)
+	if err != nil {
+		return false, fmt.Errorf("auth: read links: %w", err)
+	}
+	return slices.ContainsFunc(links, j.s.leadsHere), nil
 }
 
 // Connection is an external identity that an account is connected with, as its owner sees it.

@@ -40,7 +40,7 @@ func (s *Service) DemandConfirmation(ctx context.Context, acting Session, op Ope
 		return d, nil
 	}
 	j := &job{s: s, now: s.now()}
-	subject, err := j.subject(ctx, acting.Account, false)
+	subject, err := j.present(ctx, acting.Account)
 	d.Level = flow.Top(subject)
 	return d, err
 }

@@ -38,6 +38,7 @@ func (s *Service) ContinueVerified(ctx context.Context, r ContinueRequest, rules
 // driveVerified is drive, with the codes answered here.
 func (j *job) driveVerified(ctx context.Context, e flow.Event) error {
 	for e != nil {
+		j.earn(e)
 		p, err := j.policy(ctx)
 		if err != nil {
 			return err

@@ -234,8 +234,8 @@ func (x *exchange) refused(r flow.Refusal) string {
 // here is the page that was asked for, to come back to. Only what is certainly a path of the own site is
 // used; a request for "//evil.example/" has a path that is none.
 func (x *exchange) here() string {
-	if strings.HasPrefix(x.r.URL.Path, x.path(flowPath)) {
-		return "" // a flow ends with the session that began it
+	if strings.HasPrefix(x.r.URL.Path, x.path(flowPath)) || strings.HasPrefix(x.r.URL.Path, x.path(providerPath)) {
+		return "" // a flow ends with the session that began it, and a code is for this one address
 	}
 	return local(x.r.RequestURI)
 }
