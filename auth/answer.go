@@ -217,7 +217,7 @@ func (j *job) checkProvider(ctx context.Context, e flow.CheckProof) (flow.Event,
 	if t == nil || j.answer == nil || t.Provider != e.Connection {
 		return nil, flow.Deny(flow.NotOffered) // nobody came back: an action by this name is not for pages and clients
 	}
-	j.trip = nil
+	j.trip, j.left = nil, t.At
 	if err := j.once(ctx, flow.ProviderFailed); err != nil {
 		return nil, err
 	}

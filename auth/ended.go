@@ -34,15 +34,15 @@ func (j *job) attach(ctx context.Context, e flow.IssueSession) error {
 			continue
 		}
 		ours := ProviderSession{Account: e.Account, Session: j.issued.ID, Since: p.At, ExpiresAt: j.now.Add(keptOrigin)}
+		if !p.Inherited && j.left.Before(p.At) {
+			// A code can be kept back for a while, and the session there that it came of may have ended since. So it counts
+			// from when the person left for the provider: whoever leaves after that end has a session there again.
+			ours.Since = j.left
+		}
 		if ours.Key = p.Credential; ours.Key != "" {
 			list = append(list, ours)
 		}
 		if ours.Key = p.Origin; ours.Key != "" {
-			// A code can be kept back for a while. It says nothing that was not so when the person authenticated, and the
-			// session which they had of it may have ended since.
-			if !p.AuthTime.IsZero() && p.AuthTime.Before(p.At) {
-				ours.Since = p.AuthTime
-			}
 			list = append(list, ours)
 		}
 	}

@@ -37,10 +37,11 @@ type job struct {
 	letters []Letter      // to be queued once the flow is saved
 	pending pendingFactor // waits in the flow to be confirmed
 
-	trip     *trip   // at a provider, open in the flow
-	departed bool    // the person is to leave with this answer
-	answer   *answer // that the provider gave
-	stranger *Link   // whom it named, connected with nobody
+	trip     *trip     // at a provider, open in the flow
+	left     time.Time // for the provider that vouched last
+	departed bool      // the person is to leave with this answer
+	answer   *answer   // that the provider gave
+	stranger *Link     // whom it named, connected with nobody
 
 	ceremony []byte // of a passkey, open in the flow
 	options  []byte // of the one that just began
@@ -60,8 +61,9 @@ type stored struct {
 	Before  uint64        `json:"before,omitempty"` // see job
 	Pending pendingFactor `json:"pending,omitzero"`
 
-	Ceremony []byte `json:"ceremony,omitempty"`
-	Trip     *trip  `json:"trip,omitempty"`
+	Ceremony []byte    `json:"ceremony,omitempty"`
+	Trip     *trip     `json:"trip,omitempty"`
+	Left     time.Time `json:"left,omitzero"`
 }
 
 // create prepares a record; it is written when the first step is done.
@@ -103,7 +105,7 @@ func (j *job) loadAnyones(ctx context.Context, id string) error {
 		return fmt.Errorf("auth: decode flow: %w", err)
 	}
 	j.record, j.opened, j.before, j.flow, j.domain, j.saved = r, r.Version, data.Before, data.Flow, data.Domain, true
-	j.pending, j.ceremony, j.trip = data.Pending, data.Ceremony, data.Trip
+	j.pending, j.ceremony, j.trip, j.left = data.Pending, data.Ceremony, data.Trip, data.Left
 	return nil
 }
 
@@ -289,7 +291,7 @@ func (j *job) save(ctx context.Context) error {
 	var data bytes.Buffer
 	encoder := json.NewEncoder(&data)
 	encoder.SetEscapeHTML(false) // no page has it, and an address of a provider would be twice as long
-	err := encoder.Encode(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony, Trip: j.trip})
+	err := encoder.Encode(stored{Flow: j.flow, Domain: j.domain, Before: j.opened, Pending: j.pending, Ceremony: j.ceremony, Trip: j.trip, Left: j.left})
 	if err != nil {
 		return fmt.Errorf("auth: encode flow: %w", err)
 	}

@@ -22,6 +22,7 @@ import (
 // trip is what a flow keeps of the stay that is open.
 type trip struct {
 	ID          string        `json:"id"`
+	At          time.Time     `json:"at"` // when the person left
 	Provider    string        `json:"provider"`
 	URL         string        `json:"url"`
 	Issuer      string        `json:"issuer,omitempty"`
@@ -93,7 +94,7 @@ func (j *job) depart(ctx context.Context, e flow.MakeChallenge) (flow.Event, err
 	if err != nil {
 		return nil, err
 	}
-	t := &trip{ID: id, Provider: e.Connection, Fresh: e.Fresh, MaxAge: e.MaxAge}
+	t := &trip{ID: id, At: j.now.UTC(), Provider: e.Connection, Fresh: e.Fresh, MaxAge: e.MaxAge}
 	d, err := j.begin(ctx, p, t)
 	if err != nil {
 		refusal := j.unvouched(ctx, e.Connection, err)
