@@ -305,7 +305,7 @@ func legible(text string, most int) string {
 func (j *job) identified(ctx context.Context, e flow.CheckProof, i Identity) (flow.Event, error) {
 	proof := flow.Proof{
 		Method: e.Method, Connection: e.Connection, Credential: LinkID(i.Issuer, i.Subject), AuthTime: i.AuthTime.UTC(),
-		Upstream: j.s.vouchedFor(e.Connection, i), Origin: origin(i),
+		Upstream: j.s.vouchedFor(e.Connection, i), Origin: origin(e.Connection, i.Issuer, i.Session),
 	}
 	link, err := j.s.cfg.Links.FindLink(ctx, proof.Credential)
 	if errors.Is(err, ErrNotFound) {

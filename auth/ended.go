@@ -9,18 +9,22 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
-// keptOrigin is how long it is remembered which session at a provider a session of ours came of: longer than any
-// session lives.
+// keptOrigin is how long it is remembered which session at a provider a session of ours came of, if it is not known when
+// ours ends: longer than any lives.
 const keptOrigin = 400 * 24 * time.Hour
 
-// origin names the provider's session in a proof; empty if the provider told none. It is a hash: nobody who reads a
-// session learns a name by which the provider's own could be meant.
-func origin(i Identity) string {
-	if i.Session == "" {
+// origin names a session at a provider in a proof; empty if the provider told none. It is a hash: nobody who reads a
+// session learns a name by which the provider's own could be meant. The provider's id is in it, so that none can end
+// what came of another one's.
+func origin(provider, issuer, session string) string {
+	if session == "" {
 		return ""
 	}
-	return LinkID(i.Issuer, "session\x00"+i.Session)
+	return LinkID(provider, LinkID(issuer, session))
 }
+
+// everything names all sessions that came of one person's at a provider. The link is that of the identity.
+func everything(provider, link string) string { return LinkID("all of "+provider, link) }
 
 // attach remembers which sessions at providers a new session came of, so that they can end it. A session whose end
 // was told while this one was being made is not let live.
@@ -33,15 +37,17 @@ func (j *job) attach(ctx context.Context, e flow.IssueSession) error {
 		if !p.Method.Redirects() {
 			continue
 		}
-		ours := ProviderSession{Account: e.Account, Session: j.issued.ID, Since: p.At, ExpiresAt: j.now.Add(keptOrigin)}
+		ours := ProviderSession{Account: e.Account, Session: j.issued.ID, Since: p.At, ExpiresAt: j.issued.EndsAt}
+		if ours.ExpiresAt.IsZero() {
+			ours.ExpiresAt = j.now.Add(keptOrigin)
+		}
 		if !p.Inherited && j.left.Before(p.At) {
 			// A code can be kept back for a while, and the session there that it came of may have ended since. So it counts
 			// from when the person left for the provider: whoever leaves after that end has a session there again.
 			ours.Since = j.left
 		}
-		if ours.Key = p.Credential; ours.Key != "" {
-			list = append(list, ours)
-		}
+		ours.Key = everything(p.Connection, p.Credential)
+		list = append(list, ours)
 		if ours.Key = p.Origin; ours.Key != "" {
 			list = append(list, ours)
 		}
@@ -72,7 +78,7 @@ func (j *job) detached(ctx context.Context, cause error) (flow.Event, error) {
 // (NotFound) if there is no such provider or it tells nothing of the kind, and one with Forbidden for a token that is
 // worth nothing or was used; after a fault the provider may send it again.
 func (s *Service) EndedAtProvider(ctx context.Context, provider string, token Secret) error {
-	verifier, ok := s.provider(provider).(LogoutVerifier)
+	verifier, ok := as[LogoutVerifier](s.provider(provider))
 	if !ok || s.cfg.ProviderSessions == nil {
 		return flow.Deny(flow.NotFound)
 	}
@@ -121,9 +127,9 @@ const keptLogout = time.Hour
 // endCameOf ends the sessions. They are forgotten only when they have ended: what is cut short in between is done again
 // with the provider's next try.
 func (s *Service) endCameOf(ctx context.Context, provider string, told ProviderLogout, now time.Time) error {
-	key := LinkID(told.Issuer, told.Subject)
+	key := everything(provider, LinkID(told.Issuer, told.Subject))
 	if told.Session != "" {
-		key = origin(Identity{Issuer: told.Issuer, Session: told.Session})
+		key = origin(provider, told.Issuer, told.Session)
 	}
 	list, err := s.cfg.ProviderSessions.SessionsOf(ctx, key, now)
 	if err != nil {
@@ -159,7 +165,7 @@ func (s *Service) endAll(ctx context.Context, provider string, list []ProviderSe
 // be asked.
 func (s *Service) SignOutAt(ctx context.Context, ended Session, returnTo, state string) (string, error) {
 	for _, p := range ended.Proofs {
-		leader, ok := s.provider(p.Connection).(LogoutLeader)
+		leader, ok := as[LogoutLeader](s.provider(p.Connection))
 		if !ok || !p.Method.Redirects() {
 			continue
 		}

@@ -9,6 +9,25 @@ import (
 	"github.com/cardea-auth/cardea/auth/flow"
 )
 
+// known is a configured provider with what it said of itself when the service was made: one that changes its mind later
+// changes nothing.
+type known struct {
+	Provider
+	info ProviderInfo
+}
+
+// Info returns what the provider said then.
+func (k known) Info() ProviderInfo { return k.info }
+
+// as returns the provider as what else it may be.
+func as[T any](p Provider) (T, bool) {
+	if k, ok := p.(known); ok {
+		p = k.Provider
+	}
+	t, ok := p.(T)
+	return t, ok
+}
+
 // provider returns the configured provider of that id, nil if there is none.
 func (s *Service) provider(id string) Provider {
 	for _, p := range s.cfg.Providers {

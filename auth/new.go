@@ -22,6 +22,11 @@ func New(cfg Config) (*Service, error) {
 	if err := errors.Join(append(cfg.problems(), err)...); err != nil {
 		return nil, fmt.Errorf("auth: invalid Config:\n%w", err)
 	}
+	providers := make([]Provider, 0, len(cfg.Providers))
+	for _, p := range cfg.Providers {
+		providers = append(providers, known{p, p.Info()})
+	}
+	cfg.Providers = providers
 	return &Service{
 		cfg: cfg, log: cfg.Logger, now: cfg.Now, random: cfg.Random, returns: returns, throttle: cfg.Throttle,
 		handles: cfg.Keys.Derive("flow handle"), decoys: cfg.Keys.Derive("decoy"),

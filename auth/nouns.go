@@ -41,6 +41,7 @@ type Session struct {
 	AuthenticatedAt time.Time // the latest proof in it
 	SeenAt          time.Time // coalesced to a minute
 	ExpiresAt       time.Time // if it is not used before
+	EndsAt          time.Time // however much it is used; zero if that is not known
 	Keep            bool      // keep me signed in
 	Proofs          []flow.Proof
 	Assurance       flow.Assurance // of all proofs, however old

@@ -59,7 +59,7 @@ func (s *Service) Report() Report {
 	}
 	for _, p := range s.cfg.Providers {
 		r.Sections = append(r.Sections, s.providerSection(p))
-		if reporter, ok := p.(Reporter); ok {
+		if reporter, ok := as[Reporter](p); ok {
 			r.Sections = append(r.Sections, reporter.Report())
 		}
 	}

@@ -5,7 +5,7 @@ import "strings"
 // providerSection is what a provider says of itself, and what that means here.
 func (s *Service) providerSection(p Provider) ReportSection {
 	info := p.Info()
-	_, tells := p.(LogoutVerifier)
+	_, tells := as[LogoutVerifier](p)
 	rows := []ReportRow{
 		{"id", info.ID, "names it in addresses, links and sessions"},
 		{"answers at", s.cfg.Callbacks + info.ID + "/callback", "the redirect address to register with it; ASVS 10.2.2: each has its own"},

@@ -58,6 +58,8 @@ func TestReportTellsOfProviders(t *testing.T) {
 	require.Equal(t, markdown, back.Markdown())
 
 	bare.info.NoPKCE = false
+	require.Contains(t, titled(s.Report(), "Provider Bare"), "a code that was stolen from a browser", "what it says later changes nothing")
+	s = newSocial(t, func(c *auth.Config) { c.Providers = []auth.Provider{bare} })
 	require.NotContains(t, titled(s.Report(), "Provider Bare"), "a code that was stolen from a browser", "PKCE binds it")
 	s = newSocial(t, func(c *auth.Config) { c.ProviderSessions = nil })
 	require.Equal(t, []string{"no"}, titled(s.Report(), "Provider Acme")["can end sessions here"], "there is nobody to find them")
@@ -84,7 +86,7 @@ func TestReportListsTheWaysByProviders(t *testing.T) {
 	for _, p := range newPostal(t).Report().Paths {
 		require.NotContains(t, p.Proofs, "social")
 	}
-	s.acme.info.Vouches = nil
+	s = newSocial(t, func(c *auth.Config) { c.Providers[0].(*acme).info.Vouches = nil })
 	require.False(t, slices.ContainsFunc(s.Report().Paths, func(p auth.ReportPath) bool {
 		return p.Proofs == "social that vouches for two factors (Acme)"
 	}))

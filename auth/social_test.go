@@ -82,6 +82,7 @@ func newSocial(t testing.TB, change ...func(*auth.Config)) *social {
 	t.Helper()
 	s := &social{acme: newAcme("acme", "Acme"), other: newAcme("other", "Other"), posting: newAcme("posting", "Posting")}
 	s.posting.info.FormPost = true
+	s.acme.info.Vouches = []string{"urn:two"}
 	setUp := func(c *auth.Config) {
 		store := c.Accounts.(tapAccounts).AccountStore.(interface {
 			auth.LinkStore
@@ -268,8 +269,6 @@ func TestTheSecondFactorFollowsTheAccount(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, p.Session)
 	require.Equal(t, flow.SecondFactor, p.View.Need)
-
-	s.acme.info.Vouches = []string{"urn:two"}
 	for class, want := range map[string]flow.Need{"": flow.SecondFactor, "urn:one": flow.SecondFactor, "urn:two": flow.NoNeed} {
 		s.acme.complete = func(_ context.Context, t auth.Trip, a auth.Answer) (auth.Identity, error) {
 			return auth.Identity{Issuer: s.acme.issuer, Subject: a.Code.Reveal(), AuthTime: t.Now, ACR: class}, nil
@@ -785,6 +784,15 @@ func TestEndedAtProvider(t *testing.T) {
 		require.True(t, s.alive(b.session))
 		require.NoError(t, tell("6", "ann-at-acme", ""))
 		require.False(t, s.alive(b.session))
+	})
+	t.Run("a provider ends nothing that came of another one's", func(t *testing.T) {
+		b := visit()
+		s.acme.logout = func(auth.Secret) (auth.ProviderLogout, error) {
+			return auth.ProviderLogout{ID: "7", Issuer: s.acme.issuer, Subject: "ann-at-acme", Session: "sid-ann-at-acme"}, nil
+		}
+		s.other.logout = s.acme.logout
+		require.NoError(t, s.EndedAtProvider(s.ctx, "other", auth.NewSecret("token")))
+		require.True(t, s.alive(b.session))
 	})
 	t.Run("a token that is worth nothing", func(t *testing.T) {
 		s.acme.logout = func(auth.Secret) (auth.ProviderLogout, error) {

@@ -243,6 +243,8 @@ func TestTheLastPasskeyStaysWhereItsProviderLeft(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, flow.Removal, p.View.Need)
 	s.acme.info.ID = "renamed"
+	s.Service, err = auth.New(s.cfg) // the next day
+	require.NoError(t, err)
 	p, err = b.remove(s.factorsOf(a.ID)[0].ID)
 	require.NoError(t, err)
 	require.Equal(t, flow.FactorRequired, reasonOf(p))

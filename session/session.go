@@ -156,6 +156,6 @@ func (m *Manager) SweepSessions(ctx context.Context, now time.Time, limit int) (
 func sessionOf(r *Record) auth.Session {
 	return auth.Session{
 		ID: r.ID, Account: r.Account, CreatedAt: r.CreatedAt, AuthenticatedAt: r.AuthenticatedAt, SeenAt: r.SeenAt,
-		ExpiresAt: r.ExpiresAt, Keep: r.Keep, Proofs: r.Proofs, Assurance: r.Assurance, UserAgent: r.UserAgent, Prefix: r.Prefix,
+		ExpiresAt: r.ExpiresAt, EndsAt: r.EndsAt, Keep: r.Keep, Proofs: r.Proofs, Assurance: r.Assurance, UserAgent: r.UserAgent, Prefix: r.Prefix,
 	}
 }
