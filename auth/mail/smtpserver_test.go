@@ -239,6 +239,18 @@ func (c *talk) message() bool {
 	return c.answer(".", "250 queued")
 }
 
+// overheard are the commands that came without TLS.
+func (s *server) overheard() (plain []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, command := range s.commands {
+		if !s.secure[i] {
+			plain = append(plain, command)
+		}
+	}
+	return plain
+}
+
 // heard returns the commands.
 func (s *server) heard() []string {
 	s.mu.Lock()
