@@ -102,7 +102,7 @@ func reach() extent {
 	case testing.Short():
 		return extent{depth: 1, stride: 3, walks: 150, length: 60}
 	}
-	return extent{depth: 2, stride: 1, walks: 800, length: 80}
+	return extent{depth: 2, stride: 1, walks: 400, length: 80}
 }
 
 // problemFound is what the test says when the exploration has found something.
