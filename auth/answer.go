@@ -103,7 +103,8 @@ func (s *Service) comesBack(ctx context.Context, r ReturnRequest) (Progress, err
 // Park takes the answer of a provider that has the browser post it from the provider's site. Such a request brings no
 // cookies, so it proves nothing of whose browser it is: the answer is kept, unread, in the flow that its state names,
 // and the browser is sent on to where its cookies come along, which then calls ReturnParked. It returns the flow's id,
-// or a *DeniedError: Expired, if the answer is for no open trip to this provider; Stale, if there is one already.
+// or a *DeniedError: Expired, if the answer is for no open trip to this provider; Stale, if there is one already,
+// which is beside the flow's id: a form that was sent twice leads on all the same.
 func (s *Service) Park(ctx context.Context, r ReturnRequest) (flowID string, err error) {
 	flowID, err = s.park(ctx, r)
 	s.turnedAway(ctx, r.Provider, r.Client, err)
@@ -125,7 +126,7 @@ func (s *Service) park(ctx context.Context, r ReturnRequest) (flowID string, err
 	case !j.names(tripID, mac) || j.trip.Provider != r.Provider || p == nil || !p.Info().FormPost || j.flow.Outcome != flow.Open:
 		return "", flow.Deny(flow.Expired)
 	case j.trip.Parked != nil:
-		return "", flow.Deny(flow.Stale)
+		return flowID, flow.Deny(flow.Stale)
 	}
 	parked := *j.trip
 	parked.Parked, parked.URL = &a, ""
